@@ -7,13 +7,15 @@ __all__ = ['default_cache_dir', 'ImageCache', 'crop_resize', 'Augment', 'Unpaire
            'result_rows', 'unpaired_dls']
 
 # %% ../nbs/01a_batches.ipynb #c003
-import hashlib, json, math, os, random, shutil, threading
+import hashlib, json, math, os, random, shutil, threading, warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+
+warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning) # fastai 2.8 on torch 2.14
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from PIL import Image

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['DEMO', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions', 'NetworkOptions',
-           'TrainOptions', 'DistillOptions', 'parse_option', 'Options', 'options_table', 'with_demo', 'parameters_cell',
-           'notebook_options', 'seed_everything', 'pick_device', 'atomic_path']
+           'TrainOptions', 'DistillOptions', 'parse_option', 'Options', 'did_you_mean', 'options_table', 'with_demo',
+           'parameters_cell', 'notebook_options', 'seed_everything', 'pick_device', 'atomic_path']
 
 # %% ../nbs/00_core.ipynb #c003
-import ast, dataclasses, difflib, json, math, os, random, sys, types, typing
+import ast, dataclasses, difflib, json, math, os, random, types, typing
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,7 +192,7 @@ class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOpti
         "Options from what a user gave; raises `OptionError` for an unknown name."
         names = [f.name for f in dataclasses.fields(cls)]
         for k,v in (given or {}).items():
-            if k not in names: raise OptionError(k, v, 'unknown option' + _did_you_mean(k, names))
+            if k not in names: raise OptionError(k, v, 'unknown option' + did_you_mean(k, names))
         return cls(**(given or {}))
 
     @classmethod
@@ -205,7 +205,11 @@ class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOpti
     def as_dict(self) -> dict: return dataclasses.asdict(self)
     def replace(self, **changes) -> 'Options': return dataclasses.replace(self, **changes)
 
-def _did_you_mean(name, names):
+def did_you_mean(
+    name:str, # what was typed
+    names:list # what exists
+) -> str: # a suggestion, or where to look
+    "The end of a message about an unknown name."
     near = difflib.get_close_matches(name, names, 1)
     return f"; did you mean {near[0]}?" if near else '; see --help for the list'
 
@@ -270,12 +274,9 @@ def pick_device(
     platform:str='GPU', # GPU or CPU
     device_id:int=0 # which GPU
 ) -> 'torch.device':
-    "The device to compute on; without a GPU the CPU, with a line that says so. Raises `OptionError` for a GPU number that does not exist."
+    "The device to compute on; the CPU where there is no GPU. Raises `OptionError` for a GPU number that does not exist."
     import torch
-    if platform == 'CPU': return torch.device('cpu')
-    if not torch.cuda.is_available():
-        print('platform=GPU: no GPU found that torch can use; computing on the CPU (platform=CPU says so without this line)', file=sys.stderr)
-        return torch.device('cpu')
+    if platform == 'CPU' or not torch.cuda.is_available(): return torch.device('cpu')
     if device_id >= torch.cuda.device_count():
         raise OptionError('device_id', device_id, f'this machine has {torch.cuda.device_count()} GPU(s), numbered from 0')
     return torch.device('cuda', device_id)

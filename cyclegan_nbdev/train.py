@@ -15,6 +15,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
+from .batches import result_rows, unpaired_dls # first: it quiets a warning of fastai's
 from fastai.callback.core import Callback, CancelValidException
 from fastai.callback.schedule import ParamScheduler
 from fastai.data.core import DataLoaders
@@ -27,7 +28,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .batches import result_rows, unpaired_dls
 from .checkpoint import load_weights, save_network
 from .core import (OptionError, Options, atomic_path, options_table, pick_device, seed_everything, with_demo)
 from .data import image_grid, make_demo_scenes, pixel_accuracy, to_image
@@ -281,6 +281,7 @@ def train(
     CycleGAN(o) # a wrong checkpoint is noticed before anything is written
     if o.dataroot: dls = unpaired_dls(o, device)
     folder = new_run_folder(o.outputs_dir)
+    if o.platform == 'GPU' and device.type == 'cpu': print('platform=GPU: torch finds no GPU here; computing on the CPU')
     if not o.dataroot:
         print('no dataroot: training on generated street scenes,', 'with', *(f'{k}={v}' for k,v in demo.items()))
         dls = unpaired_dls(o.replace(dataroot=str(make_demo_scenes(folder/'demo_scenes', o.image_size))), device)

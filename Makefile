@@ -1,0 +1,35 @@
+# make demo   sets up .venv and trains on generated street scenes
+# make test   sets up .venv and runs every check
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test report readme outputs clean
+
+demo: $(VENV)/.ready
+	$(BIN)/cyclegan_train --platform CPU --outputs_dir outputs
+	@echo "look at outputs/imgs: the _grid.png of each epoch shows A -> B -> A and B -> A -> B"
+
+test: $(VENV)/.ready
+	$(BIN)/python scripts/check.py
+
+# the same run as a notebook with curves and pictures: out.ipynb
+report: $(VENV)/.ready
+	$(BIN)/papermill nbs/04_train.ipynb out.ipynb -p platform CPU
+
+# after editing nbs/index.ipynb
+readme: $(VENV)/.ready
+	$(BIN)/python scripts/readme.py
+
+# run all notebooks anew, long runs included, and keep what they show
+outputs: $(VENV)/.ready
+	$(BIN)/python scripts/outputs.py
+
+$(VENV)/.ready: settings.ini setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "cyclegan_nbdev needs Python 3.10 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info _docs _proc

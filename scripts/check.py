@@ -1,0 +1,71 @@
+"All checks of the project; prints a line for each and closes with `N passed, N failed`."
+import filecmp
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+results = []
+
+def run(*command, cwd=ROOT):
+    "Run a command; its exit code and all it printed."
+    done = subprocess.run([str(c) for c in command], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.returncode, done.stdout
+
+def check(name, func):
+    "Run one check: `func` returns what is wrong, or nothing."
+    start = time.time()
+    try: wrong = func()
+    except Exception as e: wrong = repr(e)
+    results.append(not wrong)
+    print(f"{'FAIL' if wrong else 'ok  '} {name} ({time.time()-start:.0f} s)", flush=True)
+    if wrong: print('     ' + wrong.strip()[-6000:].replace('\n', '\n     '), flush=True)
+
+def drift(command, parts, remedy):
+    "What `command` would change in `parts`, found in a copy."
+    with tempfile.TemporaryDirectory() as d:
+        copy = Path(d)/ROOT.name
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns('.git', '.venv', 'outputs*', 'runs', '__pycache__', '.ipynb_checkpoints', '*.egg-info'))
+        code,said = run(*command, cwd=copy)
+        if code: return said
+        files = {f.relative_to(top) for top in (ROOT, copy) for part in parts for f in [top/part, *(top/part).rglob('*')]
+                 if f.is_file() and f.suffix in ('.py', '.ipynb', '.md') and '.ipynb_checkpoints' not in f.parts}
+        changed = [str(f) for f in sorted(files) if not ((ROOT/f).exists() and (copy/f).exists() and filecmp.cmp(ROOT/f, copy/f, shallow=False))]
+        return f"{', '.join(changed)}: run {remedy} and commit" if changed else ''
+
+def notebook(nb):
+    code,said = run(BIN/'nbdev_test', '--path', nb)
+    return said if code else ''
+
+SMALL = [w for k,v in dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=1, max_dataset_size=8, platform='CPU').items() for w in ('-p', k, v)]
+
+def papermill(out, *parameters):
+    return run(BIN/'papermill', 'nbs/04_train.ipynb', out/'out.ipynb', *SMALL, '-p', 'outputs_dir', out/'run', *parameters)
+
+def papermill_run():
+    with tempfile.TemporaryDirectory() as d:
+        code,said = papermill(Path(d))
+        if code: return said
+        missing = [f for f in ('config.json', 'history.csv', 'imgs/1_grid.png', 'ckpt/G_A_1.safetensors') if not (Path(d)/'run'/f).exists()]
+        return f'not written: {missing}' if missing else ''
+
+def papermill_refuses(name, value, words):
+    with tempfile.TemporaryDirectory() as d:
+        code,said = papermill(Path(d), '-p', name, value)
+        last = said.strip().splitlines()[-1]
+        if code == 0 or words not in last or (Path(d)/'run').exists(): return f'expected a refusal with "{words}" before any work, got exit code {code}: {said}'
+
+if __name__ == '__main__':
+    check('clean notebooks', lambda: drift([BIN/'nbdev_clean'], ['nbs'], 'nbdev_clean'))
+    check('package follows notebooks', lambda: drift([BIN/'nbdev_export'], ['cyclegan_nbdev'], 'nbdev_export'))
+    check('README follows index', lambda: drift([sys.executable, ROOT/'scripts/readme.py'], ['README.md'], 'make readme'))
+    for nb in sorted((ROOT/'nbs').glob('*.ipynb')): check(f'nbdev_test {nb.name}', lambda: notebook(nb))
+    check('papermill run of 04_train', papermill_run)
+    check('papermill refuses an unknown option', lambda: papermill_refuses('nfg', 32, 'did you mean ngf?'))
+    check('papermill refuses an impossible value', lambda: papermill_refuses('model', 'vgg', 'allowed: resnet, unet'))
+    print(f'{sum(results)} passed, {len(results)-sum(results)} failed')
+    sys.exit(0 if all(results) else 1)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFilter, ImageOps
+from matplotlib import get_data_path
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from torch import Tensor
 from tqdm import tqdm
 
@@ -65,7 +66,8 @@ def image_grid(
     grid = Image.new('RGB', (max(map(len, rows))*(w+gap)-gap, len(rows)*(h+gap)-gap+top), 'white')
     for i,r in enumerate(rows):
         for j,o in enumerate(r): grid.paste(o.convert('RGB').resize((o.width*zoom, o.height*zoom), Image.NEAREST), (j*(w+gap), i*(h+gap)+top))
-    for j,t in enumerate(titles or []): ImageDraw.Draw(grid).text((j*(w+gap)+w//2, 3), t, fill='black', anchor='ma')
+    font = ImageFont.truetype(f'{get_data_path()}/fonts/ttf/DejaVuSans.ttf', 12)
+    for j,t in enumerate(titles or []): ImageDraw.Draw(grid).text((j*(w+gap)+w//2, 2), t, fill='black', anchor='ma', font=font)
     return grid
 
 # %% ../nbs/01_data.ipynb #c011

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['translate', 'CycleGAN', 'CycleGANCallback', 'lr_schedule', 'cyclegan_learner', 'fit', 'new_run_folder',
            'HistoryCallback', 'EMACallback', 'final_generators', 'SaveCallback', 'ProfilerCallback', 'demo_accuracy',
-           'train']
+           'train', 'plot_history', 'show_samples', 'show_options']
 
 # %% ../nbs/04_train.ipynb #c007
-import csv, json, math, random, time
+import csv, json, random, sys, time
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.metrics import ValueMetric
 from fastai.optimizer import OptimWrapper
+from fastcore.imports import IN_NOTEBOOK
 from IPython.display import Markdown, display
 from PIL import Image
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ from torch.func import functional_call
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .checkpoint import load_weights, save_network
-from .core import (OptionError, Options, atomic_path, options_table, pick_device, seed_everything, with_demo)
+from .core import (OptionError, Options, atomic_path, pick_device, seed_everything, with_demo)
 from .data import image_grid, make_demo_scenes, pixel_accuracy, to_image
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
 from .networks import architecture, build_network, init_weights
@@ -148,7 +149,7 @@ def new_run_folder(
 
 # %% ../nbs/04_train.ipynb #c029
 class HistoryCallback(Callback):
-    "Writes history.csv and shows the losses beside the progress bar."
+    "Writes history.csv and shows the losses: beside the progress bar, or as lines where there is none."
     order,run_valid = 61,False # behind the progress bar
     def __init__(self, folder:Path, print_iter:int): self.path,self.print_iter,self.step = folder/'history.csv',print_iter,0
     def before_fit(self): self.run = not hasattr(self.learn, 'lr_finder')
@@ -167,8 +168,11 @@ class HistoryCallback(Callback):
         means = (self.total/self.steps).tolist()
         ms = (time.perf_counter()-self.since)/self.steps*1000
         self._write([self.epoch+1, self.step, f'{self.opt.hypers[0]["lr"]:.3g}', f'{ms:.1f}', *(f'{v:.5f}' for v in means)])
-        if hasattr(self.learn, 'progress') and hasattr(self.progress, 'pbar'):
-            self.progress.pbar.comment = ' '.join(f'{k} {v:.2f}' for k,v in zip(LOSSES, means))
+        said = ' '.join(f'{k} {v:.2f}' for k,v in zip(LOSSES, means))
+        if hasattr(self.learn, 'progress'): self.progress.pbar.comment = said
+        else:
+            left = (self.n_epoch*len(self.dls.train) - self.step)*ms/1000
+            print(f'epoch {self.epoch+1}/{self.n_epoch}, step {self.step}, {ms:.0f} ms/step, {left/60:.1f} min left: {said}', flush=True)
         self._start_window()
     def _write(self, row, mode='a'):
         with open(self.path, mode, newline='') as f: csv.writer(f).writerow(row)
@@ -291,7 +295,38 @@ def train(
         *([ProfilerCallback(folder)] if o.need_profiler else []), *_logger_callbacks(o, folder), *(cbs or [])])
     learn.path = folder
     before = None if o.dataroot else demo_accuracy(learn)
-    fit(learn, o)
+    live = IN_NOTEBOOK or sys.stdout.isatty() # elsewhere, as in the log of a batch job, lines instead of a moving bar
+    with nullcontext() if live else learn.no_bar(), nullcontext() if live else learn.no_logging(): fit(learn, o)
     if before is not None: print(f'photo → label pixel accuracy on the {dls.valid.n} test scenes: {before:.1%} before training, {demo_accuracy(learn):.1%} after')
     print(f'the run is in {folder}')
     return learn
+
+# %% ../nbs/04_train.ipynb #c046
+def plot_history(
+    folder:str|Path # a run folder
+):
+    "Loss curves of a run, one panel for each kind of loss."
+    with open(Path(folder)/'history.csv') as f: rows = [{k:float(v) for k,v in r.items()} for r in csv.DictReader(f)]
+    kinds = dict(adversarial=('G_A', 'G_B', 'D'), cycle=('C_A', 'C_B'), identity=('idt_A', 'idt_B'), speed=('ms_per_step',))
+    fig,axs = plt.subplots(1, len(kinds), figsize=(13, 2.8))
+    for ax,(kind,names) in zip(axs, kinds.items()):
+        for k in names: ax.plot([r['step'] for r in rows], [r[k] for r in rows], label=k)
+        ax.set(title=kind, xlabel='step', ylim=(0, None)); ax.legend()
+    plt.tight_layout()
+
+def show_samples(
+    folder:str|Path, # a run folder
+    most:int=4 # at most this many epochs, evenly spread, the last one included
+):
+    "Sample grids over the epochs of a run."
+    grids = sorted((Path(folder)/'imgs').glob('*_grid.png'), key=lambda p: int(p.stem.split('_')[0]))
+    picked = {round(i*(len(grids)-1)/max(most-1, 1)) for i in range(most)} if grids else ()
+    for i in sorted(picked): display(Markdown(f'After epoch {grids[i].stem.split("_")[0]}:'), Image.open(grids[i]))
+
+def show_options(
+    folder:str|Path # a run folder
+):
+    "The options of a run, those that differ from the defaults first."
+    o,default = Options.load(Path(folder)/'config.json').as_dict(),Options().as_dict()
+    rows = sorted((o[k] == default[k], k) for k in o)
+    display(Markdown('\n'.join(['| option | value |', '|---|---|', *(f'| `{k}` | {o[k] if same else f"**{o[k]}**"} |' for same,k in rows)])))

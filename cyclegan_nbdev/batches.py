@@ -20,10 +20,9 @@ from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from .core import DataError, OptionError, Options
-from .data import find_images, image_grid, read_image
+from .data import find_images, image_grid, progress_bar, read_image
 
 # %% ../nbs/01a_batches.ipynb #c006
 def default_cache_dir() -> Path:
@@ -62,7 +61,7 @@ class ImageCache:
             with ThreadPoolExecutor() as pool, open(tmp/'pixels.u8', 'wb') as f:
                 decoded = pool.map(lambda p: _decode(p, in_planes, short_side), self.files)
                 shapes = []
-                for a in tqdm(decoded, 'decoding images', len(self.files), disable=not progress, leave=False):
+                for a in progress_bar(decoded, 'decoding images', len(self.files), progress):
                     shapes.append(a.shape); f.write(a.tobytes())
             np.save(tmp/'shapes.npy', np.array(shapes, np.int64))
             try: os.rename(tmp, self.path)

@@ -200,9 +200,12 @@ def final_generators(
 
 # %% ../nbs/04_train.ipynb #c032
 class SaveCallback(Callback):
-    "Writes checkpoints and sample images after an epoch."
+    "Writes checkpoints and sample images after an epoch, and samples of the untrained networks as epoch 0."
     order,run_valid = 70,False
     def __init__(self, folder:Path, o:Options): self.folder,self.o = folder,o
+    def before_fit(self): self.run = not hasattr(self.learn, 'lr_finder')
+    def before_train(self):
+        if self.epoch == 0 and self.o.save_imgs: self._samples(0)
     def after_train(self):
         epoch = self.epoch+1
         if self.o.save_imgs: self._samples(epoch)
@@ -321,7 +324,7 @@ def show_samples(
     "Sample grids over the epochs of a run."
     grids = sorted((Path(folder)/'imgs').glob('*_grid.png'), key=lambda p: int(p.stem.split('_')[0]))
     picked = {round(i*(len(grids)-1)/max(most-1, 1)) for i in range(most)} if grids else ()
-    for i in sorted(picked): display(Markdown(f'After epoch {grids[i].stem.split("_")[0]}:'), Image.open(grids[i]))
+    for i in sorted(picked): display(Markdown(f'After {grids[i].stem.split("_")[0]} epochs:'), Image.open(grids[i]))
 
 def show_options(
     folder:str|Path # a run folder

@@ -51,7 +51,7 @@ def option(
 class RunOptions:
     platform:str = option('GPU', 'where to compute; without a GPU the CPU is used and says so', ('GPU', 'CPU', 'Ascend'))
     device_id:int = option(0, 'which GPU', lo=0)
-    device_num:int = option(1, 'number of devices', lo=1, hi=1)
+    device_num:int = option(1, 'number of devices; one is supported so far', lo=1)
     outputs_dir:str = option('outputs', 'folder for everything the run writes')
     use_random:bool = option(True, 'False: no shuffling, augmentation or dropout, fixed seed, deterministic kernels')
     seed:int|None = option(None, 'seed of every random number; None draws one and records it in config.json', lo=0, hi=2**32-1)
@@ -165,6 +165,7 @@ def _check_together(o):
     "Raise `OptionError` where options do not fit each other."
     if o.platform == 'Ascend': raise OptionError('platform', 'Ascend',
         'train on GPU or CPU; a trained generator reaches Ascend as a MindIR file (file_format=MINDIR)')
+    if o.device_num > 1: raise OptionError('device_num', o.device_num, 'training on several devices is not supported yet; allowed: 1')
     if o.model == 'unet':
         most = max(n for n in range(30) if o.image_size % 2**n == 0)
         if not 2 <= o.gl_num <= most: raise OptionError('gl_num', o.gl_num,

@@ -8,6 +8,8 @@ __all__ = ['train_parser', 'train', 'prepare_cityscapes', 'prepare_aligned', 'de
 # %% ../nbs/10_cli.ipynb #c003
 import argparse, dataclasses, inspect, json, sys
 
+from fastcore.imports import IN_NOTEBOOK
+
 from .core import (CycleGANError, DataOptions, DistillOptions, NetworkOptions, Options, RunOptions, TrainOptions, did_you_mean)
 
 # %% ../nbs/10_cli.ipynb #c006
@@ -95,7 +97,7 @@ def info(argv:list|None=None):
 
 # %% ../nbs/10_cli.ipynb #c016
 #| eval: false
-if __name__ == '__main__':
+if __name__ == '__main__' and not IN_NOTEBOOK:
     commands = dict(train=train, prepare_cityscapes=prepare_cityscapes, prepare_aligned=prepare_aligned, demo_scenes=demo_scenes, info=info)
     if len(sys.argv) < 2 or sys.argv[1] not in commands: sys.exit(f'cyclegan_nbdev.cli: give one of {", ".join(commands)}')
     commands[sys.argv[1]](sys.argv[2:])

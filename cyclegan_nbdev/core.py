@@ -224,7 +224,7 @@ def options_table(
     return '\n'.join(['| option | default | |', '|---|---|---|', *rows])
 
 # %% ../nbs/00_core.ipynb #c036
-DEMO = dict(image_size=64, ngf=16, gl_num=3, ndf=16, max_epoch=8, n_epochs=4, need_dropout=False, pool_size=50)
+DEMO = dict(image_size=64, ngf=16, gl_num=3, ndf=16, max_epoch=12, n_epochs=6, need_dropout=False, seed=0)
 
 def with_demo(
     given:dict # options that were given, by name

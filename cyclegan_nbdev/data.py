@@ -120,14 +120,14 @@ def _roadside(p, u, horizon, vx):
             w,top = u(.1,.25),horizon*u(.1,.65) + .25*x*horizon
             x0,x1 = (x, min(x+w, far)) if side==0 else (1-min(x+w, far), 1-x)
             if p.rng.random() < .7:
-                p('building', 'rectangle', [(x0,top), (x1,horizon+.03)], [(140,112,92), (120,120,125), (160,132,108)][p.rng.integers(3)])
+                p('building', 'rectangle', [(x0,top), (x1,horizon+.03)], [(112,96,90), (98,98,104), (124,112,106)][p.rng.integers(3)])
                 for wy in np.arange(top+.03, horizon-.03, .06):
-                    for wx in np.arange(x0+.015, x1-.03, .05): p(None, 'rectangle', [(wx,wy), (wx+.022,wy+.03)], (62,70,84), 8)
+                    for wx in np.arange(x0+.015, x1-.03, .05): p(None, 'rectangle', [(wx,wy), (wx+.022,wy+.03)], (52,58,70), 8)
             else:
                 p(None, 'rectangle', [((x0+x1)/2-.01,horizon-.1), ((x0+x1)/2+.01,horizon+.03)], (84,66,48), 6)
                 for _ in range(7):
                     cx,cy,r = u(x0,x1),u(max(top,.12),horizon),u(.05,.09)
-                    p('vegetation', 'ellipse', [(cx-r,cy-r), (cx+r,cy+r)], (72,104,44), 12)
+                    p('vegetation', 'ellipse', [(cx-r,cy-r), (cx+r,cy+r)], (98,138,50), 12)
             x += w
 
 def _things(p, u, horizon, vx):

@@ -1,15 +1,35 @@
 "Execute the notebooks in place, so that the outputs they show come from the code they hold. Names as arguments, or all."
+import base64
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+from PIL import Image
+
+def slim(output):
+    "Large pictures as JPEG: a photo-like PNG is five times the size."
+    png = output.get('data', {}).get('image/png')
+    if png and len(png) > 60_000:
+        with Image.open(io.BytesIO(base64.b64decode(png))) as im, io.BytesIO() as f:
+            im.convert('RGB').save(f, 'JPEG', quality=88)
+            del output['data']['image/png']
+            output['data']['image/jpeg'] = base64.b64encode(f.getvalue()).decode()
+    return output
+
+def chatter(output):
+    "Progress bars and what libraries say to the error stream are no documentation."
+    shown = str(output.get('data', ''))
+    return output.get('name') == 'stderr' or '<progress' in shown or '<style>' in shown
+
+def tidy(path):
+    nb = nbformat.read(path, 4)
+    for cell in nb.cells:
+        if cell.cell_type == 'code': cell.outputs = [slim(o) for o in cell.outputs if not chatter(o)]
+    nbformat.write(nb, path)
 
 for path in [Path(a) for a in sys.argv[1:]] or sorted(Path('nbs').glob('*.ipynb')):
     subprocess.run([sys.executable, '-m', 'papermill', path, path, '--cwd', 'nbs', '-k', 'python3'], check=True)
-    nb = nbformat.read(path, 4)
-    for cell in nb.cells: # progress bars and the chatter of libraries are not documentation
-        if cell.cell_type == 'code': cell.outputs = [o for o in cell.outputs if o.get('name') != 'stderr' and '<progress' not in str(o.get('data', ''))
-                                                     and '<style>' not in str(o.get('data', ''))]
-    nbformat.write(nb, path)
+    tidy(path)
 subprocess.run([Path(sys.executable).with_name('nbdev_clean')], check=True)

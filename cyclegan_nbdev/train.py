@@ -323,7 +323,7 @@ def show_samples(
 ):
     "Sample grids over the epochs of a run."
     grids = sorted((Path(folder)/'imgs').glob('*_grid.png'), key=lambda p: int(p.stem.split('_')[0]))
-    picked = {round(i*(len(grids)-1)/max(most-1, 1)) for i in range(most)} if grids else ()
+    picked = {len(grids)-1 - round(i*(len(grids)-1)/max(most-1, 1)) for i in range(most)} if grids else ()
     for i in sorted(picked): display(Markdown(f'After {grids[i].stem.split("_")[0]} epochs:'), Image.open(grids[i]))
 
 def show_options(

@@ -13,7 +13,7 @@ def slim(output):
     png = output.get('data', {}).get('image/png')
     if png and len(png) > 60_000:
         with Image.open(io.BytesIO(base64.b64decode(png))) as im, io.BytesIO() as f:
-            im.convert('RGB').save(f, 'JPEG', quality=88)
+            im.convert('RGB').save(f, 'JPEG', quality=75)
             del output['data']['image/png']
             output['data']['image/jpeg'] = base64.b64encode(f.getvalue()).decode()
     return output

@@ -22,7 +22,7 @@ def load_teacher(
 ) -> nn.Module: # frozen, in evaluation mode
     "A teacher from its file. Raises `OptionError` for a file that cannot be read or is not what the options say."
     path = getattr(o, option)
-    try: net,header = load_network(path)
+    try: net,header = load_network(path, gl_num=o.t_gl_num, slope=o.t_slope) # used only where a foreign file does not tell
     except DataError as e: raise OptionError(option, path, str(e).removeprefix(f'{path}: ')) from None
     arch = header['architecture']
     if arch['kind'] == 'patch': raise OptionError(option, path, 'holds a discriminator; a teacher is a generator')

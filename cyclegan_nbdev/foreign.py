@@ -38,6 +38,18 @@ def _fields(buf):
         if i > len(buf): raise ValueError('it ends early')
         yield key >> 3,val
 
+def _packed(buf):
+    "The numbers of a packed list."
+    i = 0
+    while i < len(buf):
+        n,i = _number(buf, i)
+        yield n
+
+def _line(e, width=160):
+    "A message on one line."
+    return ' '.join(str(e).split())[:width]
+
+# %% ../nbs/02b_foreign.ipynb #c007
 DTYPES = dict(Float16=torch.float16, BFloat16=torch.bfloat16, Float32=torch.float32, Float64=torch.float64, Int32=torch.int32, Int64=torch.int64)
 
 def read_mindspore(
@@ -60,18 +72,7 @@ def read_mindspore(
     except (ValueError, TypeError, IndexError, RuntimeError) as e:
         raise DataError(f'{path}: not a whole MindSpore checkpoint ({_line(e)})') from None
 
-def _packed(buf):
-    "The numbers of a packed list."
-    i = 0
-    while i < len(buf):
-        n,i = _number(buf, i)
-        yield n
-
-def _line(e, width=160):
-    "A message on one line."
-    return ' '.join(str(e).split())[:width]
-
-# %% ../nbs/02b_foreign.ipynb #c011
+# %% ../nbs/02b_foreign.ipynb #c012
 def _read_torch(path):
     "What a PyTorch file holds, tensors and containers of them only."
     size = path.stat().st_size
@@ -108,7 +109,7 @@ def read_tensors(
     else: raise DataError(f"{path}: {f'starts with {head}' if head else 'empty'}; expected a network: safetensors, a PyTorch state dict or a MindSpore .ckpt")
     return {re.sub(r'^((module|_orig_mod)\.)+', '', str(k)):v.detach() for k,v in found.items()}
 
-# %% ../nbs/02b_foreign.ipynb #c016
+# %% ../nbs/02b_foreign.ipynb #c017
 STAGES = dict(encoder=0, blocks=1, decoder=2, down=0, up=1, # ours
               conv_in=0, down_1=1, down_2=2, residuals=3, up_2=4, up_1=5, conv_out=6, conv1=0, conv2=1) # MindSpore's
 LEAVES = dict(weight='weight', bias='bias', gamma='weight', beta='bias', running_mean='running_mean', moving_mean='running_mean',
@@ -137,7 +138,7 @@ def _layers(tensors:dict) -> list: # (convolution, normalisation), each tensor n
     if not 3 <= len(layers) <= 200: raise ValueError(f'holds {len(layers)} convolutions; expected the weights of one network')
     return layers
 
-# %% ../nbs/02b_foreign.ipynb #c019
+# %% ../nbs/02b_foreign.ipynb #c020
 def _meta(arch):
     "A network without memory for its weights."
     with torch.device('meta'): return build_network(arch)
@@ -159,7 +160,7 @@ def guess_architecture(
         if [tuple(ours[c['weight']].shape) for c,_ in _layers(ours)] == shapes: return arch | known
     raise ValueError(f'holds {n} convolutions, from {shapes[0]} to {shapes[-1]}; expected a resnet or U-Net generator with as many channels out as in, or a PatchGAN discriminator')
 
-# %% ../nbs/02b_foreign.ipynb #c022
+# %% ../nbs/02b_foreign.ipynb #c023
 ROOTS = r'(?:conv_in|down_[12]|residuals|up_[12]|conv_out|model\.model|features)\.' # of MindSpore's names; a training cell puts its own name before
 
 def _layout(tensors, assume):
@@ -199,7 +200,7 @@ def _convert(tensors, net, source):
             else: raise ValueError(f"has no {leaf} after {c['weight']}; expected normalisation")
     return res
 
-# %% ../nbs/02b_foreign.ipynb #c023
+# %% ../nbs/02b_foreign.ipynb #c024
 def _named(path, source, kind):
     "Role and epoch, as the file's name says."
     m = re.search(r'(?:(\d+)_net_)?([GD])_([AB])(?:_(\d+))?\.\w+$', Path(path).name)

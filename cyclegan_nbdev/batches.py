@@ -21,7 +21,7 @@ from fastai.data.load import DataLoader
 from PIL import Image
 from torch import Tensor
 
-from .core import DataError, OptionError, Options
+from .core import DataError, OptionError, Options, check_dataroot
 from .data import find_images, image_grid, progress_bar, read_image
 
 # %% ../nbs/01a_batches.ipynb #c006
@@ -205,9 +205,7 @@ def unpaired_dls(
 ) -> DataLoaders: # train, and valid from testA and testB (from the training folders where there are none)
     "fastai `DataLoaders` of a folder with trainA and trainB. Raises `OptionError` or `DataError`."
     root = Path(o.dataroot)
-    if not root.is_dir(): raise OptionError('dataroot', o.dataroot, 'no such folder; it should hold trainA and trainB')
-    for d in ('trainA', 'trainB'):
-        if not (root/d).is_dir(): raise OptionError('dataroot', o.dataroot, f'has no subfolder {d}; it should hold trainA and trainB')
+    check_dataroot(root)
     side = None if o.preprocess=='crop' else 2*(o.image_size if o.preprocess=='resized_crop' else o.load_size or round(o.image_size*286/256))
     def images(split):
         folders = [root/f'{split}{d}' for d in 'AB']

@@ -42,7 +42,7 @@ def train_parser() -> argparse.ArgumentParser:
     for group in (RunOptions, DataOptions, NetworkOptions, TrainOptions, DistillOptions):
         g = p.add_argument_group(group.__name__.removesuffix('Options').lower())
         for f in dataclasses.fields(group):
-            choices = f" [{', '.join(f.metadata['choices'])}]" if f.metadata['choices'] and isinstance(f.default, str) else ''
+            choices = f" [{', '.join(map(str, f.metadata['choices']))}]" if f.metadata['choices'] else ''
             g.add_argument(f'--{f.name}', default=argparse.SUPPRESS, metavar='V', help=f"{f.metadata['help']}{choices} (default {f.default})".replace('%', '%%'))
     return p
 
@@ -67,7 +67,7 @@ def _command(prog, func, argv, show=lambda result: None):
     "A command whose options are the parameters of `func`, as its docments say."
     from fastcore.docments import docments
     docs = docments(func)
-    p = _Parser(prog=prog, description=func.__doc__)
+    p = _Parser(prog=prog, description=func.__doc__.split(' Raises ')[0])
     for name,q in inspect.signature(func).parameters.items():
         if name == 'progress': continue # always shown
         needed,kind = q.default is q.empty,next(k for k in (typing.get_args(q.annotation) or (q.annotation,)) if k is not types.NoneType)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DEMO', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions', 'NetworkOptions',
            'TrainOptions', 'DistillOptions', 'parse_option', 'Options', 'did_you_mean', 'options_table', 'with_demo',
-           'parameters_cell', 'notebook_options', 'seed_everything', 'pick_device', 'atomic_path']
+           'parameters_cell', 'check_dataroot', 'notebook_options', 'seed_everything', 'pick_device', 'atomic_path']
 
 # %% ../nbs/00_core.ipynb #c003
 import ast, dataclasses, difflib, json, math, os, random, types, typing
@@ -164,10 +164,11 @@ def parse_option(
 def _check_together(o):
     "Raise `OptionError` where options do not fit each other."
     if o.platform == 'Ascend': raise OptionError('platform', 'Ascend',
-        'train on GPU or CPU; a trained generator reaches Ascend as a MindIR file (file_format=MINDIR)')
+        'train on GPU or CPU; Ascend devices run a trained generator as a MindIR file, whose export is planned')
     if o.device_num > 1: raise OptionError('device_num', o.device_num, 'training on several devices is not supported yet; allowed: 1')
     if o.model == 'unet':
         most = max(n for n in range(30) if o.image_size % 2**n == 0)
+        if most < 2: raise OptionError('image_size', o.image_size, 'model=unet halves the image at least twice, so it must be divisible by 4')
         if not 2 <= o.gl_num <= most: raise OptionError('gl_num', o.gl_num,
             f'model=unet halves the image gl_num times, so image_size={o.image_size} allows 2 to {most}')
     if o.image_size // 2**o.dl_num < 3: raise OptionError('dl_num', o.dl_num,
@@ -247,6 +248,16 @@ def _assigned(source):
     targets = [t for n in ast.parse(source).body for t in (n.targets if isinstance(n, ast.Assign) else [n.target] if isinstance(n, ast.AnnAssign) else [])]
     return [t.id for t in targets if isinstance(t, ast.Name)]
 
+def check_dataroot(
+    dataroot:str|Path|None # folder of a data set; None is fine: the demo
+):
+    "Raise `OptionError` unless `dataroot` is a folder with trainA and trainB."
+    if dataroot is None: return
+    root = Path(dataroot)
+    if not root.is_dir(): raise OptionError('dataroot', str(dataroot), 'no such folder; it should hold trainA and trainB')
+    for d in ('trainA', 'trainB'):
+        if not (root/d).is_dir(): raise OptionError('dataroot', str(dataroot), f'has no subfolder {d}; it should hold trainA and trainB')
+
 def notebook_options(
     history:list, # source of the cells executed so far: IPython's `In`
     ns:dict # the notebook's `globals()`
@@ -257,7 +268,7 @@ def notebook_options(
     first = max(i for i,names in enumerate(cells) if 'platform' in names and 't_norm_mode' in names) # the tagged cell, run last
     tagged,injected = cells[first],sum(cells[first+1:], [])
     given = {k:ns[k] for k in tagged if k not in defaults or ns[k] != defaults[k]} | {k:ns[k] for k in injected}
-    Options.of(with_demo(given)[0])
+    check_dataroot(Options.of(with_demo(given)[0]).dataroot)
     return given
 
 # %% ../nbs/00_core.ipynb #c043

@@ -8,12 +8,12 @@ __all__ = ['load_teacher', 'DistillCallback', 'distill']
 # %% ../nbs/05_distill.ipynb #c003
 import torch
 import torch.nn.functional as F
+from .train import train # first: it quiets a warning of fastai's
 from fastai.callback.core import Callback
 from torch import nn
 
 from .checkpoint import load_network
 from .core import DataError, OptionError, Options, with_demo
-from .train import train
 
 # %% ../nbs/05_distill.ipynb #c006
 def load_teacher(

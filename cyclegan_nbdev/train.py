@@ -231,7 +231,7 @@ class SaveCallback(Callback):
         for name,i in dict(img_A=0, fake_B=1, img_B=3, fake_A=4).items(): self._write(f'{epoch}_{name}.jpg', to_image(rows[0][i]))
 
     def _write(self, name, img):
-        with atomic_path(self.folder/'imgs'/name) as tmp: img.save(tmp)
+        with atomic_path(self.folder/'imgs'/name) as tmp: (img.convert('RGB') if name.endswith('.jpg') and img.mode == 'RGBA' else img).save(tmp)
 
 # %% ../nbs/04_train.ipynb #c034
 class ProfilerCallback(Callback):
@@ -243,7 +243,8 @@ class ProfilerCallback(Callback):
         if self.prof is not None: return
         def write(prof):
             with atomic_path(self.path) as tmp: prof.export_chrome_trace(str(tmp))
-        self.prof = torch.profiler.profile(schedule=torch.profiler.schedule(wait=0, warmup=1, active=3, repeat=1), on_trace_ready=write)
+        self.prof = torch.profiler.profile(activities=torch.profiler.supported_activities() if torch.cuda.is_available() else [torch.profiler.ProfilerActivity.CPU],
+            schedule=torch.profiler.schedule(wait=0, warmup=1, active=3, repeat=1), on_trace_ready=write)
         self.prof.start()
     def after_batch(self): self.prof.step()
     def after_fit(self):

@@ -24,6 +24,7 @@ from .core import CycleGANError, DataError, OptionError, pick_device
 from .data import IMAGE_EXTENSIONS, find_images
 from .networks import UnetGenerator
 from .pictures import Picture, as_picture, read_picture, save_picture, to_pil
+from .tiles import peak_memory, translate_in_bands
 
 # %% ../nbs/06_predict.ipynb #c008
 def reflected(
@@ -44,14 +45,23 @@ def padded_size(
     return tuple(max(-(-d//m)*m, 8) for d in (h, w))
 
 # %% ../nbs/06_predict.ipynb #c010
+def _resized(alpha, side):
+    "An alpha channel at another size."
+    x = torch.from_numpy(alpha.astype(np.float32))[None,None]
+    x = F.interpolate(x, (side, side), mode='bilinear', antialias=True, align_corners=False)
+    return x[0,0].round().numpy().astype(alpha.dtype)
+
+# %% ../nbs/06_predict.ipynb #c011
 class Translator:
     "A generator and everything around it."
     def __init__(self,
         net:nn.Module, # a generator
         in_planes:int=3, # channels of its images
         device:str|torch.device='cpu', # where to compute
-        image_size:int|None=None # resize to a square of this side, as the seed did; None: every picture keeps its size
+        image_size:int|None=None, # resize to a square of this side, as the seed did; None: every picture keeps its size
+        memory:float=4. # GiB for activations; what needs more is translated in bands, with the same result
     ):
+        self.memory = memory
         self.net,self.in_planes,self.device,self.image_size = net.eval().to(device).requires_grad_(False),in_planes,torch.device(device),image_size
 
     @classmethod
@@ -59,7 +69,7 @@ class Translator:
         path:str|Path, # a network file of a generator
         platform:str='GPU', # GPU or CPU; without a GPU the CPU is used
         device_id:int=0, # which GPU
-        **kwargs # image_size
+        **kwargs # image_size, memory
     ) -> 'Translator':
         "A translator from a network file alone. Raises `DataError`."
         net,header = load_network(path)
@@ -76,27 +86,26 @@ class Translator:
         h,w = x.shape[2:]
         H,W = padded_size(self.net, h, w)
         if (H,W) != (h,w): x = x[:,:,reflected(h, H)][...,reflected(w, W)]
-        y = self.net(x.to(self.device))
+        y = self._forward(x)
         return y[...,(H-h)//2:(H-h)//2+h,(W-w)//2:(W-w)//2+w]
+
+    def _forward(self, x):
+        "All at once if the memory allows it, else one by one, in bands if need be."
+        if len(x)*peak_memory(self.net, *x.shape[2:]) <= self.memory: return self.net(x.to(self.device))
+        return torch.cat([self._forward(o[None]).cpu() for o in x]) if len(x) > 1 else translate_in_bands(self.net, x.cpu(), self.memory)
 
     def pictures(self,
         ps:list, # of `Picture`, all of one size
         bits:int|None=None # depth of the results, 8 or 16; None: that of each picture
     ) -> list: # of `Picture`
         "Translate pictures as one batch; each keeps its alpha and its colour profile."
-        ys = self.tensor(torch.stack([p.tensor() for p in ps])).cpu()
+        ys = self.tensor(ps[0].tensor()[None] if len(ps) == 1 else torch.stack([p.tensor() for p in ps])).cpu()
         if s := self.image_size: ps = [replace(p, alpha=p.alpha if p.alpha is None else _resized(p.alpha, s)) for p in ps]
         return [p.from_tensor(y, bits) for p,y in zip(ps, ys)]
 
     def __call__(self, image): return _same_kind(self, image)
 
-def _resized(alpha, side):
-    "An alpha channel at another size."
-    x = torch.from_numpy(alpha.astype(np.float32))[None,None]
-    x = F.interpolate(x, (side, side), mode='bilinear', antialias=True, align_corners=False)
-    return x[0,0].round().numpy().astype(alpha.dtype)
-
-# %% ../nbs/06_predict.ipynb #c016
+# %% ../nbs/06_predict.ipynb #c019
 def _same_kind(t, image):
     "Translate whatever it is, into the same."
     if isinstance(image, (list, tuple)): return [_same_kind(t, o) for o in image]
@@ -122,7 +131,7 @@ def _array(t, x):
     if floating: y = (y/65535).astype(x.dtype)
     return y[...,0] if x.ndim == 2 and y.shape[2] == 1 else y
 
-# %% ../nbs/06_predict.ipynb #c019
+# %% ../nbs/06_predict.ipynb #c022
 def find_inputs(
     source # a folder, an image file, a pattern such as 'day*/**/*.jpg', or a list of these
 ) -> dict: # file: its place below the output folder
@@ -148,7 +157,7 @@ def _targets(found, folder, format):
     twice = {p for p in to.values() if list(to.values()).count(p) > 1} if len(set(to.values())) < len(to) else ()
     return {f:Path(folder)/(p.with_name(found[f].name + ends[f]) if p in twice else p) for f,p in to.items()}
 
-# %% ../nbs/06_predict.ipynb #c022
+# %% ../nbs/06_predict.ipynb #c025
 @dataclass
 class Report:
     "What became of a number of files."
@@ -182,7 +191,7 @@ def _equal_sizes(read, batch_size):
         elif sum(map(len, waiting.values())) >= 4*batch_size: yield waiting.pop(next(iter(waiting)))
     yield from waiting.values()
 
-# %% ../nbs/06_predict.ipynb #c024
+# %% ../nbs/06_predict.ipynb #c027
 def translate_files(
     t:Translator, # which way
     jobs:dict, # file to read: file to write
@@ -234,7 +243,7 @@ def _beside(ps):
                        8*ps[-1].pixels.itemsize).pixels for p in ps]
     return Picture(np.concatenate(x, 1), icc=ps[-1].icc)
 
-# %% ../nbs/06_predict.ipynb #c028
+# %% ../nbs/06_predict.ipynb #c031
 FORMATS = ('png', 'jpg', 'jpeg', 'webp', 'tif', 'tiff', 'bmp', 'ppm')
 
 def _check(allowed, **given):
@@ -261,7 +270,7 @@ def _load(path, option, **kwargs):
     try: return Translator.from_file(path, **kwargs)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
 
-# %% ../nbs/06_predict.ipynb #c029
+# %% ../nbs/06_predict.ipynb #c032
 def predict(
     dataroot:str|None=None, # folder with testA and testB
     input:list|None=None, # instead of dataroot: files, folders (with subfolders) and patterns to translate
@@ -275,16 +284,17 @@ def predict(
     bits:int|None=None, # depth of the results, 8 or 16; None: that of each input
     pairs:bool=False, # also write side-by-side pictures: A | B, or A | B | A' where both generators are given
     overwrite:bool=False, # translate also what has a result already
+    memory:float=4., # GiB for activations; an image that needs more is translated in bands, with the same result
     platform:str='GPU', # GPU or CPU; without a GPU the CPU is used
     device_id:int=0, # which GPU
     progress:bool=True # show progress bars with images/s
 ) -> Report:
     "Translate a data set's test images, or any files. Raises `OptionError` or `DataError` before anything is translated."
-    _check(dict(image_size=(lambda v: v is None or v >= 8, 'at least 8'), batch_size=(lambda v: v >= 1, 'at least 1'), quality=(lambda v: 1 <= v <= 100, '1 to 100'),
+    _check(dict(memory=(lambda v: v > 0, 'above 0'), image_size=(lambda v: v is None or v >= 8, 'at least 8'), batch_size=(lambda v: v >= 1, 'at least 1'), quality=(lambda v: 1 <= v <= 100, '1 to 100'),
                 bits=(lambda v: v in (None, 8, 16), '8, 16'), format=(lambda v: v is None or v in FORMATS, ', '.join(FORMATS)), platform=(lambda v: v in ('GPU', 'CPU'), 'GPU, CPU')),
-           image_size=image_size, batch_size=batch_size, quality=quality, bits=bits, format=format, platform=platform)
+           memory=memory, image_size=image_size, batch_size=batch_size, quality=quality, bits=bits, format=format, platform=platform)
     runs = _directions(dataroot, input, G_A_ckpt, G_B_ckpt)
-    kwargs = dict(platform=platform, device_id=device_id, image_size=image_size)
+    kwargs = dict(platform=platform, device_id=device_id, image_size=image_size, memory=memory)
     nets = {r[0]:_load(r[0], r[1], **kwargs) for r in runs}
     found,out,total = [find_inputs(r[2]) for r in runs],Path(outputs_dir)/'predict',Report()
     for (ckpt,_,_,other,to,beside),files in zip(runs, found):

@@ -6,7 +6,7 @@
 __all__ = ['Rows', 'conv_rows', 'up_rows', 'Store', 'bands_of', 'norm_rows', 'peak_memory', 'translate_in_bands']
 
 # %% ../nbs/06a_tiles.ipynb #c003
-import math, os, tempfile, weakref
+import math, tempfile, weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .networks import PaddedConv2d, ResnetBlock, ResnetGenerator, UnetGenerator
+from .networks import PaddedConv2d, ResnetBlock, UnetGenerator
 
 # %% ../nbs/06a_tiles.ipynb #c006
 @dataclass
@@ -42,6 +42,7 @@ def _with_border(src, a, b, mode):
     x = src.read(first, last)
     return x if (a, b) == (first, last) else x[:,:,i-first]
 
+# %% ../nbs/06a_tiles.ipynb #c007
 def conv_rows(
     src:Rows, # what goes in
     m:nn.Conv2d # plain or padded in any mode
@@ -69,7 +70,7 @@ def up_rows(
         return y[:,:,a+p-s*first:b+p-s*first,:w]
     return Rows(read, m.out_channels, h, w)
 
-# %% ../nbs/06a_tiles.ipynb #c010
+# %% ../nbs/06a_tiles.ipynb #c011
 class Store:
     "Keeps activations, in memory while there is room, then in files."
     def __init__(self,
@@ -125,7 +126,7 @@ def bands_of(
     edges = sorted({i*h//n for i in range(n+1)})
     return list(zip(edges, edges[1:]))
 
-# %% ../nbs/06a_tiles.ipynb #c013
+# %% ../nbs/06a_tiles.ipynb #c014
 class _Moments:
     "Mean and variance of every channel, from bands."
     def __init__(self): self.n,self.mean,self.m2 = 0,0.,0.
@@ -157,7 +158,7 @@ def norm_rows(
     mean,var = moments.mean.float(),moments.var.float()
     return src.map(lambda x: F.batch_norm(x.to(mean.device), mean, var, m.weight, m.bias, False, 0., m.eps))
 
-# %% ../nbs/06a_tiles.ipynb #c016
+# %% ../nbs/06a_tiles.ipynb #c017
 def _through(src, layers, *how):
     "Rows after a sequence of layers."
     for m in layers:
@@ -191,14 +192,14 @@ def _unet(net, src, *how):
         src = _through(both, layer, *how)
     return src
 
-# %% ../nbs/06a_tiles.ipynb #c017
+# %% ../nbs/06a_tiles.ipynb #c018
 def peak_memory(
     net:nn.Module, # a generator
     h:int, # height of the picture
     w:int # width of the picture
 ) -> float: # GiB
     "About what a whole picture takes: four copies of the first layer's output."
-    width = next(m for m in net.modules() if isinstance(m, nn.Conv2d)).out_channels
+    width = next((m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)), 0)
     shrink = 4 if isinstance(net, UnetGenerator) else 1 # its first layer halves both sides
     return 4*4*width*h*w/shrink/2**30
 

@@ -298,6 +298,7 @@ def train(
     learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), SaveCallback(folder, o), *([EMACallback(o.ema)] if o.ema else []),
         *([ProfilerCallback(folder)] if o.need_profiler else []), *_logger_callbacks(o, folder), *(cbs or [])])
     learn.path = folder
+    learn.gather_args = dict # W&B has the options from wandb.init; what fastai gathers beside them, 2.8.12 cannot log (its issue 4173)
     before = None if o.dataroot else demo_accuracy(learn)
     live = IN_NOTEBOOK or sys.stdout.isatty() # elsewhere, as in the log of a batch job, lines instead of a moving bar
     with nullcontext() if live else learn.no_bar(), nullcontext() if live else learn.no_logging(): fit(learn, o)

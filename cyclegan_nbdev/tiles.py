@@ -54,7 +54,7 @@ def conv_rows(
         x = _with_border(src, a*s - p, (b-1)*s - p + k, mode).to(m.weight.device)
         if mode == 'REFLECT': x = F.pad(x, (p, p, 0, 0), 'reflect')
         if mode == 'SYMMETRIC': x = torch.cat([x[...,:p].flip(3), x, x[...,src.w-p:].flip(3)], 3)
-        return F.conv2d(x, m.weight, m.bias, s, (0, p if mode == 'CONSTANT' else 0))
+        return F.conv2d(x, m.weight, m.bias, s, (0, p if mode == 'CONSTANT' else 0), groups=m.groups)
     return Rows(read, m.out_channels, *((d + 2*p - k)//s + 1 for d in (src.h, src.w)))
 
 def up_rows(
@@ -172,6 +172,7 @@ def _through(src, layers, *how):
         elif isinstance(m, (nn.GroupNorm, nn.BatchNorm2d)): src = norm_rows(src, m, *how)
         elif isinstance(m, nn.LeakyReLU): src = src.map(lambda x,s=m.negative_slope: F.leaky_relu(x, s))
         elif isinstance(m, (nn.ReLU, nn.Tanh)): src = src.map(torch.relu if isinstance(m, nn.ReLU) else torch.tanh)
+        elif isinstance(m, nn.Sequential): src = _through(src, m, *how)
         elif isinstance(m, ResnetBlock): src = _block(src, m, *how)
         elif not isinstance(m, nn.Dropout): raise TypeError(f'no way to translate {type(m).__name__} in bands')
     return src
@@ -179,7 +180,7 @@ def _through(src, layers, *how):
 def _block(src, m, *how):
     "x + f(x), kept: the next block wants it several times."
     f = _through(src, m.layers, *how)
-    return _kept(Rows(lambda a,b: src.read(a, b).to(m.layers[0].weight.device) + f.read(a, b), src.c, src.h, src.w), *how)
+    return _kept(Rows(lambda a,b: src.read(a, b).to(next(m.parameters()).device) + f.read(a, b), src.c, src.h, src.w), *how)
 
 def _kept(src, store, n, keep_height): return store.keep(src, bands_of(src.h, n))
 

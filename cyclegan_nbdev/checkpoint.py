@@ -100,7 +100,7 @@ def place_discriminators(
     to = {k:_placed(k, p) for k,p in given.items()}
     if len(set(to.values())) < len(to): raise OptionError('D_A_ckpt', o.D_A_ckpt, f"judges the same domain as D_B_ckpt={o.D_B_ckpt!r}: the PyTorch reference's netD_A judges domain B, netD_B judges A")
     for k in to:
-        if to[k] != k: print(f"{given[k]}: the PyTorch reference's {k[:3]} judges domain {to[k][2]}; it becomes {to[k][:3]}")
+        if to[k] != k: print(f"{given[k]}: the PyTorch reference's net{k[:3]} judges domain {to[k][2]}; it becomes {to[k][:3]}")
     return o.replace(**{k:None for k in given} | {to[k]:p for k,p in given.items()})
 
 def _placed(option, path):

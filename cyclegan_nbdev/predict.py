@@ -258,7 +258,7 @@ def translate_files(
     report.seconds = time.perf_counter() - start
     return report
 
-# %% ../nbs/06_predict.ipynb #c034
+# %% ../nbs/06_predict.ipynb #c036
 FORMATS = ('png', 'jpg', 'jpeg', 'webp', 'tif', 'tiff', 'bmp', 'ppm')
 
 def _check(allowed, **given):
@@ -287,7 +287,7 @@ def _load(path, option, **kwargs):
     check_role(path, t.header, option)
     return t
 
-# %% ../nbs/06_predict.ipynb #c035
+# %% ../nbs/06_predict.ipynb #c037
 def predict(
     dataroot:str|None=None, # folder with testA and testB
     input:list|None=None, # instead of dataroot: files, folders (with subfolders) and patterns to translate

@@ -70,10 +70,16 @@ def _forward(net, x, device, memory):
     if device.type == 'cuda': torch.cuda.empty_cache()
     return _forward(net, x, device, memory)
 
+def _padded(net, x, *how):
+    "The same with a batch of any size, padded for the network and cropped back."
+    h,w = x.shape[2:]
+    H,W = padded_size(net, h, w)
+    if (H,W) != (h,w): x = x[:,:,reflected(h, H)][...,reflected(w, W)]
+    return _forward(net, x, *how)[...,(H-h)//2:(H-h)//2+h,(W-w)//2:(W-w)//2+w]
+
 # %% ../nbs/06_predict.ipynb #c011
 class Translator:
     "A generator and everything around it."
-    header = None # what its file says about it
     def __init__(self,
         net:nn.Module, # a generator
         in_planes:int=3, # channels of its images
@@ -82,7 +88,7 @@ class Translator:
         memory:float=4. # GiB for activations; what needs more is translated in bands, with the same result
     ):
         self.net,self.in_planes,self.device = net.eval().to(device).requires_grad_(False),in_planes,torch.device(device)
-        self.image_size,self.memory = image_size,memory
+        self.image_size,self.memory,self.header = image_size,memory,None # the header is what its file says about it
 
     @classmethod
     def from_file(cls,
@@ -101,11 +107,7 @@ class Translator:
     @torch.inference_mode()
     def tensor(self, x:Tensor) -> Tensor:
         "Translate a batch (N, C, H, W) in [-1, 1] of any size: the same size comes back, or (N, C, image_size, image_size)."
-        if self.image_size: x = _square(x, self.image_size)
-        h,w = x.shape[2:]
-        H,W = padded_size(self.net, h, w)
-        if (H,W) != (h,w): x = x[:,:,reflected(h, H)][...,reflected(w, W)]
-        return _forward(self.net, x, self.device, self.memory)[...,(H-h)//2:(H-h)//2+h,(W-w)//2:(W-w)//2+w]
+        return _padded(self.net, _square(x, self.image_size) if self.image_size else x, self.device, self.memory)
 
     def pictures(self,
         ps:list, # of `Picture`, all of one size

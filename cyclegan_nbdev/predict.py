@@ -287,6 +287,8 @@ def _load(path, option, **kwargs):
     try: t = Translator.from_file(path, **kwargs)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
     check_role(path, t.header, option)
+    if assumed := t.header.get('assumed'):
+        print(f'{path} does not tell', ', '.join(f"{k}={t.header['architecture'][k]}" for k in assumed), '(assumed)')
     return t
 
 # %% ../nbs/06_predict.ipynb #c037
@@ -312,6 +314,7 @@ def predict(
     _check(dict(memory=(lambda v: v > 0, 'above 0'), image_size=(lambda v: v is None or v >= 8, 'at least 8'), batch_size=(lambda v: v >= 1, 'at least 1'), quality=(lambda v: 1 <= v <= 100, '1 to 100'),
                 bits=(lambda v: v in (None, 8, 16), '8, 16'), format=(lambda v: v is None or v in FORMATS, ', '.join(FORMATS)), platform=(lambda v: v in ('GPU', 'CPU'), 'GPU, CPU')),
            memory=memory, image_size=image_size, batch_size=batch_size, quality=quality, bits=bits, format=format, platform=platform)
+    if bits == 16 and format not in (None, 'png', 'tif', 'tiff'): raise OptionError('bits', bits, f'format={format} holds 8 bits; png and tif hold 16')
     runs = _directions(dataroot, input, G_A_ckpt, G_B_ckpt)
     kwargs = dict(platform=platform, device_id=device_id, image_size=image_size, memory=memory)
     nets = {r[0]:_load(r[0], r[1], **kwargs) for r in runs}

@@ -68,7 +68,7 @@ class DataOptions:
     image_size:int = option(256, 'side of the training images in pixels', lo=8)
     batch_size:int = option(1, 'images of each domain in a step', lo=1)
     max_dataset_size:int|None = option(None, 'use at most this many images of each folder', lo=1)
-    in_planes:int = option(3, 'channels of the images: 1 grey, 3 RGB, 4 RGBA', (1, 3, 4))
+    in_planes:int = option(3, 'channels of the images: 1 grey, 3 RGB, 4 RGBA, else as many as the TIFF files have', lo=1)
     preprocess:str = option('resized_crop', 'how a training image is cut from a file',
         ('resized_crop', 'resize_and_crop', 'crop', 'scale_width', 'scale_width_and_crop'))
     load_size:int|None = option(None, 'side (or width) to resize to before cropping; None: image_size * 286/256', lo=8)
@@ -230,8 +230,9 @@ DEMO = dict(image_size=64, ngf=16, gl_num=3, ndf=16, max_epoch=12, n_epochs=6, n
 def with_demo(
     given:dict # options that were given, by name
 ) -> tuple[dict, dict]: # all values to use, and those of them that the demo brought
-    "The demo's values for what was not given, where there is no `dataroot`."
+    "The demo's values for what was not given, where there is no `dataroot`. Raises `OptionError` for channels that it does not have."
     if given.get('dataroot') is not None: return given, {}
+    if str(given.get('in_planes', 3)) not in ('1', '3', '4'): raise OptionError('in_planes', given['in_planes'], 'the demo scenes have 1, 3 or 4 channels; give a dataroot')
     demo = {k:v for k,v in DEMO.items() if k not in given}
     return {**demo, **given}, demo
 

@@ -22,7 +22,8 @@ from PIL import Image
 from torch import Tensor
 
 from .core import DataError, OptionError, Options, check_dataroot
-from .data import find_images, image_grid, progress_bar, read_image
+from .data import find_images, image_grid, progress_bar
+from .pictures import read_picture
 
 # %% ../nbs/01a_batches.ipynb #c006
 def default_cache_dir() -> Path:
@@ -30,13 +31,18 @@ def default_cache_dir() -> Path:
     return Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')/'cyclegan_nbdev'
 
 def _decode(path, in_planes, short_side):
-    im = read_image(path, in_planes)
-    if short_side and min(im.size) > short_side:
-        im = im.resize([max(1, round(s*short_side/min(im.size))) for s in im.size], Image.LANCZOS)
-    return np.asarray(im).reshape(im.height, im.width, in_planes).transpose(2, 0, 1)
+    "(C, H, W) uint8 or uint16, reduced channel by channel."
+    x = read_picture(path, in_planes).pixels.transpose(2, 0, 1)
+    h,w = x.shape[1:]
+    if not short_side or min(h, w) <= short_side: return x
+    size = [max(1, round(s*short_side/min(h, w))) for s in (w, h)]
+    deep = x.dtype == np.uint16 # Pillow resizes bytes and floats
+    x = np.stack([np.asarray(Image.fromarray(c.astype(np.float32) if deep else c).resize(size, Image.LANCZOS)) for c in x])
+    return x.round().clip(0, 65535).astype(np.uint16) if deep else x
 
+# %% ../nbs/01a_batches.ipynb #c007
 class ImageCache:
-    "The images of a folder as uint8 tensors (C, H, W), decoded once."
+    "The images of a folder, decoded once: tensors (C, H, W) of uint8, or from 16-bit files of float32, both from 0 to 255."
     def __init__(self,
         files:list, # image files
         in_planes:int=3, # channels
@@ -47,22 +53,22 @@ class ImageCache:
         self.files = files
         try: key = [[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
         except FileNotFoundError as e: raise DataError(f'{e.filename}: the file is gone; was the folder changed during the run?') from None
-        key = hashlib.sha256(json.dumps([1, in_planes, short_side, key]).encode()).hexdigest()[:24]
+        key = hashlib.sha256(json.dumps([2, in_planes, short_side, key]).encode()).hexdigest()[:24]
         self.path = Path(cache_dir or default_cache_dir())/key
         if not (self.path/'shapes.npy').exists(): self._build(in_planes, short_side, progress)
         self.shapes = np.load(self.path/'shapes.npy')
         self.ends = self.shapes.prod(1).cumsum()
-        self.pixels = np.memmap(self.path/'pixels.u8', np.uint8, 'r')
+        self.pixels = np.memmap(self.path/'pixels.bin', np.uint8, 'r')
 
     def _build(self, in_planes, short_side, progress):
         tmp = self.path.with_name(f'.tmp-{os.getpid()}-{threading.get_ident()}-{self.path.name}')
         try:
             tmp.mkdir(parents=True)
-            with ThreadPoolExecutor() as pool, open(tmp/'pixels.u8', 'wb') as f:
+            with ThreadPoolExecutor() as pool, open(tmp/'pixels.bin', 'wb') as f:
                 decoded = pool.map(lambda p: _decode(p, in_planes, short_side), self.files)
                 shapes = []
                 for a in progress_bar(decoded, 'decoding images', len(self.files), progress):
-                    shapes.append(a.shape); f.write(a.tobytes())
+                    shapes.append([*a.shape, a.itemsize]); f.write(a.tobytes())
             np.save(tmp/'shapes.npy', np.array(shapes, np.int64))
             try: os.rename(tmp, self.path)
             except OSError: # another run was faster
@@ -71,10 +77,11 @@ class ImageCache:
 
     def __len__(self) -> int: return len(self.files)
     def __getitem__(self, i:int) -> Tensor:
-        end,n = self.ends[i],self.shapes[i].prod()
-        return torch.from_numpy(self.pixels[end-n:end].reshape(self.shapes[i]).copy())
+        *shape,size = self.shapes[i]
+        x = self.pixels[self.ends[i]-self.shapes[i].prod():self.ends[i]].copy()
+        return torch.from_numpy(x.reshape(shape) if size == 1 else x.view(np.uint16).reshape(shape)/np.float32(257))
 
-# %% ../nbs/01a_batches.ipynb #c012
+# %% ../nbs/01a_batches.ipynb #c015
 def _resize_matrix(start, length, out, n, lo, hi):
     "(N, out, n) weights of antialiased bilinear resizing; `start`, `length`, `lo`, `hi` are (N,) and in pixels."
     centre = start[:,None] + (torch.arange(out, device=start.device) + .5)*length[:,None]/out
@@ -85,7 +92,7 @@ def _resize_matrix(start, length, out, n, lo, hi):
     return w / w.sum(2, keepdim=True)
 
 def crop_resize(
-    x:Tensor, # (N, C, H, W) uint8
+    x:Tensor, # (N, C, H, W) from 0 to 255
     box:Tensor, # (N, 4) top, left, height, width of what to cut out, in pixels
     size:tuple, # height, width of the result
     flip:Tensor, # (N,) which to mirror
@@ -97,7 +104,7 @@ def crop_resize(
     wx = torch.where(flip[:,None,None], wx.flip(1), wx)
     return (wy[:,None] @ x.float() @ wx[:,None].mT)/127.5 - 1
 
-# %% ../nbs/01a_batches.ipynb #c016
+# %% ../nbs/01a_batches.ipynb #c019
 def _random_box(h, w):
     "Half to all of the area at a ratio of 3/4 to 4/3, as torchvision's and MindSpore's `RandomResizedCrop` draw it."
     for _ in range(10):
@@ -107,6 +114,7 @@ def _random_box(h, w):
     bw,bh = min(w, h*4/3),min(h, w*4/3) # a very long image: the middle
     return (h-bh)/2,(w-bw)/2,bh,bw
 
+# %% ../nbs/01a_batches.ipynb #c020
 class Augment:
     "From stored images to what the networks see; on the device of the images."
     def __init__(self,
@@ -136,7 +144,7 @@ class Augment:
         return (top*h/full[0], left*w/full[1], s*h/full[0], s*w/full[1]), (s, s), True
 
     def __call__(self,
-        x:Tensor, # (N, C, H, W) uint8, smaller images padded at the end
+        x:Tensor, # (N, C, H, W) from 0 to 255, smaller images padded at the end
         hw:list # height and width of each image
     ) -> Tensor: # (N, C, height, width) in [-1, 1]
         "Cut, resize and flip a batch."
@@ -146,7 +154,7 @@ class Augment:
         bounds = torch.tensor([[0, 0, h, w] for h,w in hw], device=x.device) if outside[0] else None
         return crop_resize(x, torch.tensor(boxes, dtype=torch.float32, device=x.device), sizes[0], flip, bounds)
 
-# %% ../nbs/01a_batches.ipynb #c022
+# %% ../nbs/01a_batches.ipynb #c026
 class UnpairedImages:
     "Two sets of images that have nothing to do with each other."
     def __init__(self, A:ImageCache, B:ImageCache): self.A,self.B = A,B
@@ -174,7 +182,7 @@ class UnpairedDL(DataLoader):
         "Show A -> B -> A on the left and B -> A -> B on the right."
         show_grid(*result_rows(b, out, max_n))
 
-# %% ../nbs/01a_batches.ipynb #c023
+# %% ../nbs/01a_batches.ipynb #c027
 def show_grid(rows:list, titles:list|None=None):
     "Show rows of images in a matplotlib figure."
     grid = image_grid(rows, titles)
@@ -190,7 +198,7 @@ def result_rows(
     cols = [b[0], out['fake_B'], out['rec_A'], b[1], out['fake_A'], out['rec_B']]
     return list(map(list, zip(*(c[:max_n] for c in cols)))), ['A', 'A → B', 'A → B → A', 'B', 'B → A', 'B → A → B']
 
-# %% ../nbs/01a_batches.ipynb #c024
+# %% ../nbs/01a_batches.ipynb #c028
 class _Augmented:
     "`after_batch` of the loaders: the images of both domains, augmented."
     def __init__(self, o, train): self.augment = Augment(o, train)

@@ -6,7 +6,7 @@
 __all__ = ['train_parser', 'train', 'prepare_cityscapes', 'prepare_aligned', 'demo_scenes', 'info', 'predict']
 
 # %% ../nbs/10_cli.ipynb #c003
-import argparse, dataclasses, inspect, json, sys, types, typing
+import argparse, dataclasses, inspect, json, os, sys, types, typing
 
 from fastcore.imports import IN_NOTEBOOK
 
@@ -27,7 +27,8 @@ class _Parser(argparse.ArgumentParser):
 def _run(parser, argv, do):
     "Parse, call, and turn what went wrong into a line and an exit code."
     args = parser.parse(argv)
-    try: do(args)
+    try: do(args); sys.stdout.flush()
+    except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()) # whoever read it, such as `head`, has enough
     except CycleGANError as e:
         print(f'{parser.prog}: {e}', file=sys.stderr)
         sys.exit(e.exit_code)

@@ -75,7 +75,7 @@ class DataOptions:
     image_size:int = option(256, 'side of the training images in pixels', lo=8)
     batch_size:int = option(1, 'images of each domain in a step', lo=1)
     max_dataset_size:int|None = option(None, 'use at most this many images of each folder', lo=1)
-    in_planes:int = option(3, 'channels of the images: 1 grey, 3 RGB, 4 RGBA', (1, 3, 4))
+    in_planes:int = option(3, 'channels of the images: 1 grey, 3 RGB, 4 RGBA, else as many as the TIFF files have', lo=1)
     preprocess:str = option('resized_crop', 'how a training image is cut from a file',
         ('resized_crop', 'resize_and_crop', 'crop', 'scale_width', 'scale_width_and_crop'))
     load_size:int|None = option(None, 'side (or width) to resize to before cropping; None: image_size * 286/256', lo=8)

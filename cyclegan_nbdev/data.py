@@ -16,15 +16,15 @@ import numpy as np
 import torch
 from fastcore.imports import IN_NOTEBOOK
 from matplotlib import get_data_path
-from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 from tqdm import tqdm
 
 from .core import DataError, OptionError, atomic_path
+from .pictures import Picture, read_picture, save_picture, to_depth, to_pil
 
 # %% ../nbs/01_data.ipynb #c006
 IMAGE_EXTENSIONS = {'.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp'}
-_MODES = {1:'L', 3:'RGB', 4:'RGBA'}
 
 def find_images(
     folder:str|Path, # searched with all its subfolders
@@ -38,21 +38,18 @@ def find_images(
     return files[:most]
 
 def read_image(
-    path:str|Path, # any file that Pillow reads
+    path:str|Path, # an image file
     in_planes:int=3 # channels wanted: 1 grey, 3 RGB, 4 RGBA
 ) -> Image.Image:
-    "An image in the wanted mode, turned as its EXIF orientation says. Raises `DataError` naming the file."
-    try:
-        with Image.open(path) as im: return ImageOps.exif_transpose(im).convert(_MODES[in_planes])
-    except FileNotFoundError: raise DataError(f'{path}: the file is gone; was the folder changed during the run?') from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
-        raise DataError(f'{path}: not a readable image ({e}); repair or remove it') from None
+    "An image with 8 bits in the wanted mode, turned as its EXIF orientation says. Raises `DataError` naming the file."
+    p = read_picture(path, in_planes)
+    return to_pil(Picture(to_depth(p.pixels, np.uint8), icc=p.icc))
 
 def to_image(
     x:Tensor # (C, H, W) in [-1, 1]
 ) -> Image.Image:
-    "A network's output as a picture; rounded, not truncated."
-    x = x.detach().float().cpu().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    "A network's output as a picture to look at; rounded, not truncated. Of 2 channels the first is shown, of more than 4 the first three."
+    x = x[:{1:1, 2:1, 4:4}.get(len(x), 3)].detach().float().cpu().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
     return Image.fromarray(x.squeeze(2) if x.shape[2]==1 else x)
 
 # %% ../nbs/01_data.ipynb #c009
@@ -103,6 +100,7 @@ class _Painter:
         if kind: getattr(self.on_label, shape)(xy, fill=CITYSCAPES[kind])
         getattr(self.on_photo, shape)(xy, fill=colour)
 
+# %% ../nbs/01_data.ipynb #c014
 def _ground_and_sky(p, u, horizon, vx):
     p('sky', 'rectangle', [(0,0), (1,1)], (165,195,225), 10)
     for _ in range(3): p(None, 'ellipse', [(x:=u(-.2,1), y:=u(0,.2)), (x+u(.2,.5), y+u(.03,.08))], (215,222,232), 8)
@@ -130,6 +128,7 @@ def _roadside(p, u, horizon, vx):
                     p('vegetation', 'ellipse', [(cx-r,cy-r), (cx+r,cy+r)], (98,138,50), 12)
             x += w
 
+# %% ../nbs/01_data.ipynb #c015
 def _things(p, u, horizon, vx):
     for depth in sorted(p.rng.uniform(.15, .8, p.rng.integers(1, 4))): # far ones first
         y,s = horizon + (1-horizon)*depth,.10 + .26*depth
@@ -149,7 +148,7 @@ def _things(p, u, horizon, vx):
         p('pole', 'rectangle', [(x-.011,top), (x+.011,horizon+.12)], (88,90,92), 6)
         if p.rng.random() < .6: p('traffic sign', 'rectangle', [(x-.045,top), (x+.045,top+.08)], (222,196,52), 10)
 
-# %% ../nbs/01_data.ipynb #c014
+# %% ../nbs/01_data.ipynb #c016
 def street_scene(
     seed:int, # the same seed gives the same scene
     size:int=128 # side in pixels
@@ -169,7 +168,7 @@ def street_scene(
     photo = (np.asarray(photo) + rng.normal(0, 3, (size, size, 3))).clip(0, 255).astype(np.uint8)
     return Image.fromarray(photo), p.label.resize((size, size), Image.NEAREST)
 
-# %% ../nbs/01_data.ipynb #c018
+# %% ../nbs/01_data.ipynb #c020
 def make_demo_scenes(
     output_dir:str|Path, # gets trainA, trainB, testA, testB
     size:int=128, # side of the images in pixels
@@ -186,7 +185,7 @@ def make_demo_scenes(
         with atomic_path(output_dir/folder/name) as tmp: street_scene(scene + 1_000_000*seed, size)[k].save(tmp)
     return output_dir
 
-# %% ../nbs/01_data.ipynb #c021
+# %% ../nbs/01_data.ipynb #c023
 def nearest_class(
     img:Image.Image, # label map, perhaps a generated one
     palette:dict=CITYSCAPES # class: colour
@@ -204,7 +203,7 @@ def pixel_accuracy(
     right = [nearest_class(f, palette) == nearest_class(l, palette) for f,l in zip(fakes, labels, strict=True)]
     return float(np.mean([r.mean() for r in right]))
 
-# %% ../nbs/01_data.ipynb #c024
+# %% ../nbs/01_data.ipynb #c026
 def _save_resized(source, target, size, how):
     im = read_image(source).resize((size, size), how)
     with atomic_path(target) as tmp: im.save(tmp, quality=95)
@@ -236,7 +235,7 @@ def _write_all(jobs, output_dir, write):
     folders = [j[1] for j in jobs]
     return {f:folders.count(f) for f in dict.fromkeys(folders)}
 
-# %% ../nbs/01_data.ipynb #c027
+# %% ../nbs/01_data.ipynb #c029
 def prepare_aligned(
     input_dir:str|Path, # folder with train, and perhaps test or val, of side-by-side pictures
     output_dir:str|Path, # gets trainA, trainB, testA, testB
@@ -251,8 +250,7 @@ def prepare_aligned(
     jobs = [(f, f'{to}{d}', f.relative_to(root/split).with_suffix(f'.{format}'), left==d)
             for split,to in [('train', 'train'), (test, 'test')] if split for f in find_images(root/split) for d in 'AB']
     def write(source, target, is_left):
-        im = read_image(source)
-        if im.width < 2: raise DataError(f'{source}: too narrow to be cut in two')
-        w = im.width//2
-        with atomic_path(target) as tmp: im.crop((0, 0, w, im.height) if is_left else (im.width-w, 0, im.width, im.height)).save(tmp, quality=95)
+        p = read_picture(source)
+        if not (w := p.pixels.shape[1]//2): raise DataError(f'{source}: too narrow to be cut in two')
+        save_picture(target, Picture(p.pixels[:,:w] if is_left else p.pixels[:,-w:], icc=p.icc))
     return _write_all(jobs, output_dir, write)

@@ -12,7 +12,7 @@ from .train import train # first: it quiets a warning of fastai's
 from fastai.callback.core import Callback
 from torch import nn
 
-from .checkpoint import load_network
+from .checkpoint import check_role, load_network
 from .core import DataError, OptionError, Options, with_demo
 
 # %% ../nbs/05_distill.ipynb #c006
@@ -26,6 +26,7 @@ def load_teacher(
     except DataError as e: raise OptionError(option, path, str(e).removeprefix(f'{path}: ')) from None
     arch = header['architecture']
     if arch['kind'] == 'patch': raise OptionError(option, path, 'holds a discriminator; a teacher is a generator')
+    check_role(path, header, option)
     if arch['in_planes'] != o.in_planes: raise OptionError(option, path, f"is for {arch['in_planes']} channels, but in_planes={o.in_planes}")
     for k in ('ngf', 'gl_num', 'slope', 'norm_mode'):
         if k in arch and arch[k] != getattr(o, f't_{k}'): raise OptionError(f't_{k}', getattr(o, f't_{k}'), f'the teacher in {path} has {k}={arch[k]}')

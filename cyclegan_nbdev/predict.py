@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .checkpoint import load_network
+from .checkpoint import check_role, load_network
 from .core import CycleGANError, DataError, OptionError, pick_device
 from .data import IMAGE_EXTENSIONS, find_images
 from .networks import UnetGenerator
@@ -45,15 +45,35 @@ def padded_size(
     return tuple(max(-(-d//m)*m, 8) for d in (h, w))
 
 # %% ../nbs/06_predict.ipynb #c010
-def _resized(alpha, side):
-    "An alpha channel at another size."
+def _square(x, side):
+    "A batch resized to a square."
+    return F.interpolate(x, (side, side), mode='bicubic', antialias=True, align_corners=False).clamp(-1, 1)
+
+def _square_alpha(alpha, side):
+    "An alpha channel likewise."
     x = torch.from_numpy(alpha.astype(np.float32))[None,None]
     x = F.interpolate(x, (side, side), mode='bilinear', antialias=True, align_corners=False)
     return x[0,0].round().numpy().astype(alpha.dtype)
 
+def _no_memory(e): return isinstance(e, (MemoryError, torch.OutOfMemoryError)) or any(w in str(e) for w in ('allocate memory', 'bad_alloc', 'out of memory'))
+
+def _forward(net, x, device, memory):
+    "All at once if the memory allows it, else one by one, in bands if need be; in less memory where there is not so much."
+    need = len(x)*peak_memory(net, *x.shape[2:])
+    try:
+        if need <= memory: return net(x.to(device))
+        if len(x) == 1: return translate_in_bands(net, x.cpu(), memory)
+    except (RuntimeError, MemoryError) as e:
+        if not _no_memory(e) or memory < need/64: raise
+        memory = min(memory, need)/2
+    else: return torch.cat([_forward(net, o[None], device, memory).cpu() for o in x])
+    if device.type == 'cuda': torch.cuda.empty_cache()
+    return _forward(net, x, device, memory)
+
 # %% ../nbs/06_predict.ipynb #c011
 class Translator:
     "A generator and everything around it."
+    header = None # what its file says about it
     def __init__(self,
         net:nn.Module, # a generator
         in_planes:int=3, # channels of its images
@@ -61,8 +81,8 @@ class Translator:
         image_size:int|None=None, # resize to a square of this side, as the seed did; None: every picture keeps its size
         memory:float=4. # GiB for activations; what needs more is translated in bands, with the same result
     ):
-        self.memory = memory
-        self.net,self.in_planes,self.device,self.image_size = net.eval().to(device).requires_grad_(False),in_planes,torch.device(device),image_size
+        self.net,self.in_planes,self.device = net.eval().to(device).requires_grad_(False),in_planes,torch.device(device)
+        self.image_size,self.memory = image_size,memory
 
     @classmethod
     def from_file(cls,
@@ -73,26 +93,19 @@ class Translator:
     ) -> 'Translator':
         "A translator from a network file alone. Raises `DataError`."
         net,header = load_network(path)
-        arch = header['architecture']
-        if arch['kind'] == 'patch': raise DataError(f"{path}: holds the discriminator {header.get('role') or ''}, not a generator")
-        return cls(net, arch['in_planes'], pick_device(platform, device_id), **kwargs)
+        if header['architecture']['kind'] == 'patch': raise DataError(f"{path}: holds the discriminator {header.get('role') or ''}, not a generator")
+        t = cls(net, header['architecture']['in_planes'], pick_device(platform, device_id), **kwargs)
+        t.header = header
+        return t
 
     @torch.inference_mode()
-    def tensor(self,
-        x:Tensor # (N, C, H, W) in [-1, 1], any size
-    ) -> Tensor: # the same size, or (N, C, image_size, image_size)
-        "Translate a batch."
-        if s := self.image_size: x = F.interpolate(x, (s, s), mode='bicubic', antialias=True, align_corners=False).clamp(-1, 1)
+    def tensor(self, x:Tensor) -> Tensor:
+        "Translate a batch (N, C, H, W) in [-1, 1] of any size: the same size comes back, or (N, C, image_size, image_size)."
+        if self.image_size: x = _square(x, self.image_size)
         h,w = x.shape[2:]
         H,W = padded_size(self.net, h, w)
         if (H,W) != (h,w): x = x[:,:,reflected(h, H)][...,reflected(w, W)]
-        y = self._forward(x)
-        return y[...,(H-h)//2:(H-h)//2+h,(W-w)//2:(W-w)//2+w]
-
-    def _forward(self, x):
-        "All at once if the memory allows it, else one by one, in bands if need be."
-        if len(x)*peak_memory(self.net, *x.shape[2:]) <= self.memory: return self.net(x.to(self.device))
-        return torch.cat([self._forward(o[None]).cpu() for o in x]) if len(x) > 1 else translate_in_bands(self.net, x.cpu(), self.memory)
+        return _forward(self.net, x, self.device, self.memory)[...,(H-h)//2:(H-h)//2+h,(W-w)//2:(W-w)//2+w]
 
     def pictures(self,
         ps:list, # of `Picture`, all of one size
@@ -100,12 +113,12 @@ class Translator:
     ) -> list: # of `Picture`
         "Translate pictures as one batch; each keeps its alpha and its colour profile."
         ys = self.tensor(ps[0].tensor()[None] if len(ps) == 1 else torch.stack([p.tensor() for p in ps])).cpu()
-        if s := self.image_size: ps = [replace(p, alpha=p.alpha if p.alpha is None else _resized(p.alpha, s)) for p in ps]
+        if s := self.image_size: ps = [replace(p, alpha=p.alpha if p.alpha is None else _square_alpha(p.alpha, s)) for p in ps]
         return [p.from_tensor(y, bits) for p,y in zip(ps, ys)]
 
     def __call__(self, image): return _same_kind(self, image)
 
-# %% ../nbs/06_predict.ipynb #c019
+# %% ../nbs/06_predict.ipynb #c021
 def _same_kind(t, image):
     "Translate whatever it is, into the same."
     if isinstance(image, (list, tuple)): return [_same_kind(t, o) for o in image]
@@ -116,13 +129,14 @@ def _same_kind(t, image):
 
 def _tensor(t, x):
     if x.ndim not in (3, 4) or x.shape[-3] != t.in_planes: raise DataError(f'a tensor of shape {tuple(x.shape)}: wanted (C, H, W) or (N, C, H, W) with C={t.in_planes}')
-    whole,batch = not x.is_floating_point(),x[None] if x.ndim == 3 else x
-    y = t.tensor(batch.float()/127.5 - 1 if whole else batch.float()).to(x.device)
-    y = (y.clamp(-1, 1) + 1).mul(127.5).round().to(x.dtype) if whole else y.to(x.dtype)
+    if not (x.dtype in (torch.uint8, torch.uint16) or x.is_floating_point()): raise DataError(f'a tensor of {x.dtype}: wanted uint8, uint16 or floating point')
+    half,batch = 0 if x.is_floating_point() else torch.iinfo(x.dtype).max/2,x[None] if x.ndim == 3 else x
+    y = t.tensor(batch.float()/half - 1 if half else batch.float()).to(x.device)
+    y = (y.clamp(-1, 1) + 1).mul(half).round().to(x.dtype) if half else y.to(x.dtype)
     return y[0] if x.ndim == 3 else y
 
 def _array(t, x):
-    if x.ndim not in (2, 3) or (x.ndim == 3 and x.shape[2] not in (1, 2, 3, 4)): raise DataError(f'an array of shape {x.shape}: wanted (H, W) or (H, W, C)')
+    if x.ndim not in (2, 3) or (x.ndim == 3 and x.shape[2] not in (1, 2, 3, 4, t.in_planes)): raise DataError(f'an array of shape {x.shape}: wanted (H, W) or (H, W, C)')
     if not (x.dtype in (np.uint8, np.uint16) or x.dtype.kind == 'f'): raise DataError(f'an array of {x.dtype}: wanted uint8, uint16 or floating point')
     flat,floating = x[...,None] if x.ndim == 2 else x,x.dtype.kind == 'f'
     p = as_picture((flat.clip(0, 1)*65535).round().astype(np.uint16) if floating else flat, t.in_planes)
@@ -131,7 +145,7 @@ def _array(t, x):
     if floating: y = (y/65535).astype(x.dtype)
     return y[...,0] if x.ndim == 2 and y.shape[2] == 1 else y
 
-# %% ../nbs/06_predict.ipynb #c022
+# %% ../nbs/06_predict.ipynb #c024
 def find_inputs(
     source # a folder, an image file, a pattern such as 'day*/**/*.jpg', or a list of these
 ) -> dict: # file: its place below the output folder
@@ -157,7 +171,7 @@ def _targets(found, folder, format):
     twice = {p for p in to.values() if list(to.values()).count(p) > 1} if len(set(to.values())) < len(to) else ()
     return {f:Path(folder)/(p.with_name(found[f].name + ends[f]) if p in twice else p) for f,p in to.items()}
 
-# %% ../nbs/06_predict.ipynb #c025
+# %% ../nbs/06_predict.ipynb #c027
 @dataclass
 class Report:
     "What became of a number of files."
@@ -191,7 +205,26 @@ def _equal_sizes(read, batch_size):
         elif sum(map(len, waiting.values())) >= 4*batch_size: yield waiting.pop(next(iter(waiting)))
     yield from waiting.values()
 
-# %% ../nbs/06_predict.ipynb #c027
+# %% ../nbs/06_predict.ipynb #c029
+def _translate_group(t, group, back, bits):
+    "Every source with [A, B] or [A, B, A'], or with what went wrong."
+    ps = [p for _,p in group]
+    try:
+        found = [ps, t.pictures(ps, bits)]
+        if back: found.append(back.pictures(found[1]))
+        return [(src, chain) for (src,_),chain in zip(group, zip(*found))]
+    except (RuntimeError, MemoryError, OSError) as e: # OSError: no room for the bands of a large picture
+        if len(group) == 1: return [(group[0][0], DataError((str(e) or 'too large for the memory').splitlines()[0]))]
+        return [r for one in group for r in _translate_group(t, [one], back, bits)] # perhaps too many at once
+
+def _beside(ps):
+    "Pictures in a row, at the size and depth of the last and without alpha."
+    h,w,c = ps[-1].pixels.shape
+    x = [p.from_tensor(F.interpolate(p.tensor()[None], (h, w), mode='bilinear', antialias=True, align_corners=False)[0] if p.pixels.shape[:2] != (h, w) else p.tensor(),
+                       8*ps[-1].pixels.itemsize).pixels for p in ps]
+    return Picture(np.concatenate(x, 1), icc=ps[-1].icc)
+
+# %% ../nbs/06_predict.ipynb #c030
 def translate_files(
     t:Translator, # which way
     jobs:dict, # file to read: file to write
@@ -225,25 +258,7 @@ def translate_files(
     report.seconds = time.perf_counter() - start
     return report
 
-def _translate_group(t, group, back, bits):
-    "Every source with [A, B] or [A, B, A'], or with what went wrong."
-    ps = [p for _,p in group]
-    try:
-        found = [ps, t.pictures(ps, bits)]
-        if back: found.append(back.pictures(found[1]))
-        return [(src, chain) for (src,_),chain in zip(group, zip(*found))]
-    except (RuntimeError, MemoryError) as e:
-        if len(group) == 1: return [(group[0][0], DataError(str(e).splitlines()[0]))]
-        return [r for one in group for r in _translate_group(t, [one], back, bits)] # perhaps too many at once
-
-def _beside(ps):
-    "Pictures in a row, at the size and depth of the last and without alpha."
-    h,w,c = ps[-1].pixels.shape
-    x = [p.from_tensor(F.interpolate(p.tensor()[None], (h, w), mode='bilinear', antialias=True, align_corners=False)[0] if p.pixels.shape[:2] != (h, w) else p.tensor(),
-                       8*ps[-1].pixels.itemsize).pixels for p in ps]
-    return Picture(np.concatenate(x, 1), icc=ps[-1].icc)
-
-# %% ../nbs/06_predict.ipynb #c031
+# %% ../nbs/06_predict.ipynb #c036
 FORMATS = ('png', 'jpg', 'jpeg', 'webp', 'tif', 'tiff', 'bmp', 'ppm')
 
 def _check(allowed, **given):
@@ -267,10 +282,12 @@ def _directions(dataroot, input, G_A_ckpt, G_B_ckpt):
 
 def _load(path, option, **kwargs):
     "A translator for an option that names a network file."
-    try: return Translator.from_file(path, **kwargs)
+    try: t = Translator.from_file(path, **kwargs)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
+    check_role(path, t.header, option)
+    return t
 
-# %% ../nbs/06_predict.ipynb #c032
+# %% ../nbs/06_predict.ipynb #c037
 def predict(
     dataroot:str|None=None, # folder with testA and testB
     input:list|None=None, # instead of dataroot: files, folders (with subfolders) and patterns to translate

@@ -54,7 +54,7 @@ def conv_rows(
         x = _with_border(src, a*s - p, (b-1)*s - p + k, mode).to(m.weight.device)
         if mode == 'REFLECT': x = F.pad(x, (p, p, 0, 0), 'reflect')
         if mode == 'SYMMETRIC': x = torch.cat([x[...,:p].flip(3), x, x[...,src.w-p:].flip(3)], 3)
-        return F.conv2d(x, m.weight, m.bias, s, (0, p if mode == 'CONSTANT' else 0))
+        return F.conv2d(x, m.weight, m.bias, s, (0, p if mode == 'CONSTANT' else 0), groups=m.groups)
     return Rows(read, m.out_channels, *((d + 2*p - k)//s + 1 for d in (src.h, src.w)))
 
 def up_rows(
@@ -71,13 +71,34 @@ def up_rows(
     return Rows(read, m.out_channels, h, w)
 
 # %% ../nbs/02c_tiles.ipynb #c011
+def _in_memory(c, h, w):
+    "Rows that can be written and read, and what holds them."
+    x = torch.empty(1, c, h, w)
+    rows = Rows(lambda a,b: x[:,:,a:b], c, h, w)
+    rows.write = lambda a,b,v: x[:,:,a:b].copy_(v)
+    return rows,x
+
+def _in_file(c, h, w, folder):
+    "The same in a file."
+    f = tempfile.TemporaryFile(dir=folder)
+    def read(a, b):
+        f.seek(4*c*w*a)
+        return torch.from_numpy(np.fromfile(f, np.float32, c*w*(b-a))).view(b-a, c, w).transpose(0, 1)[None]
+    def write(a, b, x):
+        f.seek(4*c*w*a)
+        x[0].transpose(0, 1).contiguous().cpu().numpy().tofile(f)
+    rows = Rows(read, c, h, w)
+    rows.write = write
+    return rows,f
+
+# %% ../nbs/02c_tiles.ipynb #c012
 class Store:
     "Keeps activations, in memory while there is room, then in files."
     def __init__(self,
         memory:float=1., # GiB of memory to use
         folder:str|Path|None=None # for the files; None: the system's folder for temporary files
     ):
-        self.room,self.folder,self.on_disk = int(memory*2**30),folder,0
+        self.room,self.folder,self.on_disk,self.most_on_disk = int(memory*2**30),folder,0,0
 
     def keep(self,
         src:Rows, # what to keep
@@ -85,38 +106,21 @@ class Store:
         see:Callable=lambda x: None # called with every band
     ) -> Rows:
         "Compute all rows once, and read them ever after."
-        size = 4*src.c*src.h*src.w
-        rows = self._in_memory(src, size) if size <= self.room else self._in_file(src, size)
+        shape = src.c,src.h,src.w
+        size = 4*math.prod(shape)
+        fits = size <= self.room
+        rows,holder = _in_memory(*shape) if fits else _in_file(*shape, self.folder)
+        self._account(fits, size)
+        weakref.finalize(holder, self._account, fits, -size)
         for a,b in bands:
             x = src.read(a, b)
             see(x)
             rows.write(a, b, x)
         return rows
 
-    def _in_memory(self, src, size):
-        x = torch.empty(1, src.c, src.h, src.w)
-        self.room -= size
-        rows = Rows(lambda a,b: x[:,:,a:b], src.c, src.h, src.w)
-        rows.write = lambda a,b,v: x[:,:,a:b].copy_(v)
-        weakref.finalize(x, self._give_back, size)
-        return rows
-
-    def _give_back(self, size): self.room += size
-
-    def _in_file(self, src, size):
-        f = tempfile.TemporaryFile(dir=self.folder)
-        self.on_disk = max(self.on_disk, size)
-        line = src.c*src.w
-        def read(a, b):
-            f.seek(4*line*a)
-            x = np.fromfile(f, np.float32, line*(b-a))
-            return torch.from_numpy(x).view(b-a, src.c, src.w).transpose(0, 1)[None]
-        def write(a, b, x):
-            f.seek(4*line*a)
-            x[0].transpose(0, 1).contiguous().cpu().numpy().tofile(f)
-        rows = Rows(read, src.c, src.h, src.w)
-        rows.write = write
-        return rows
+    def _account(self, in_memory, size):
+        if in_memory: self.room -= size
+        else: self.on_disk += size; self.most_on_disk = max(self.most_on_disk, self.on_disk)
 
 def bands_of(
     h:int, # rows
@@ -126,7 +130,7 @@ def bands_of(
     edges = sorted({i*h//n for i in range(n+1)})
     return list(zip(edges, edges[1:]))
 
-# %% ../nbs/02c_tiles.ipynb #c014
+# %% ../nbs/02c_tiles.ipynb #c015
 class _Moments:
     "Mean and variance of every channel, from bands."
     def __init__(self): self.n,self.mean,self.m2 = 0,0.,0.
@@ -158,29 +162,29 @@ def norm_rows(
     mean,var = moments.mean.float(),moments.var.float()
     return src.map(lambda x: F.batch_norm(x.to(mean.device), mean, var, m.weight, m.bias, False, 0., m.eps))
 
-# %% ../nbs/02c_tiles.ipynb #c017
+# %% ../nbs/02c_tiles.ipynb #c018
 def _through(src, layers, *how):
     "Rows after a sequence of layers."
     for m in layers:
-        if isinstance(m, nn.ConvTranspose2d): src = up_rows(src, m)
+        if m == 'keep': src = _kept(src, *how)
+        elif isinstance(m, nn.ConvTranspose2d): src = up_rows(src, m)
         elif isinstance(m, nn.Conv2d): src = conv_rows(src, m)
         elif isinstance(m, (nn.GroupNorm, nn.BatchNorm2d)): src = norm_rows(src, m, *how)
         elif isinstance(m, nn.LeakyReLU): src = src.map(lambda x,s=m.negative_slope: F.leaky_relu(x, s))
         elif isinstance(m, (nn.ReLU, nn.Tanh)): src = src.map(torch.relu if isinstance(m, nn.ReLU) else torch.tanh)
+        elif isinstance(m, nn.Sequential): src = _through(src, m, *how)
         elif isinstance(m, ResnetBlock): src = _block(src, m, *how)
         elif not isinstance(m, nn.Dropout): raise TypeError(f'no way to translate {type(m).__name__} in bands')
     return src
 
-def _block(src, m, store, n, keep_height):
+def _block(src, m, *how):
     "x + f(x), kept: the next block wants it several times."
-    f = _through(src, m.layers, store, n, keep_height)
-    return store.keep(Rows(lambda a,b: src.read(a, b).to(m.layers[0].weight.device) + f.read(a, b), src.c, src.h, src.w), bands_of(src.h, n))
+    f = _through(src, m.layers, *how)
+    return _kept(Rows(lambda a,b: src.read(a, b).to(next(m.parameters()).device) + f.read(a, b), src.c, src.h, src.w), *how)
 
-def _resnet(net, src, *how):
-    src = _through(src, net.encoder, *how)
-    store,n,_ = how
-    src = store.keep(src, bands_of(src.h, n))
-    return _through(_through(src, net.blocks, *how), net.decoder, *how)
+def _kept(src, store, n, keep_height): return store.keep(src, bands_of(src.h, n))
+
+def _resnet(net, src, *how): return _through(src, [*net.encoder, 'keep', *net.blocks, *net.decoder], *how)
 
 def _unet(net, src, *how):
     skips = []
@@ -192,7 +196,7 @@ def _unet(net, src, *how):
         src = _through(both, layer, *how)
     return src
 
-# %% ../nbs/02c_tiles.ipynb #c018
+# %% ../nbs/02c_tiles.ipynb #c019
 def peak_memory(
     net:nn.Module, # a generator
     h:int, # height of the picture

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .checkpoint import load_weights, save_network
+from .checkpoint import load_weights, place_discriminators, save_network
 from .core import (OptionError, Options, atomic_path, pick_device, seed_everything, with_demo)
 from .data import image_grid, make_demo_scenes, pixel_accuracy, to_image
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
@@ -281,7 +281,7 @@ def train(
 ) -> Learner: # `path` is the run folder
     "Train CycleGAN as the options say and write the run folder. Raises `OptionError` or `DataError`."
     values,demo = with_demo(given)
-    o = Options.of(values)
+    o = place_discriminators(Options.of(values))
     if o.kd and not cbs: raise OptionError('kd', True, 'distillation is run by nbs/05_distill.ipynb or cyclegan_train')
     o = o.replace(seed=o.seed if o.seed is not None else 0 if not o.use_random else random.SystemRandom().randrange(2**32))
     device = pick_device(o.platform, o.device_id)

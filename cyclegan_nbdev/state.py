@@ -134,9 +134,12 @@ class RunFolder:
         self.file.write(f'process id {os.getpid()} on {socket.gethostname()}')
         self.file.flush()
 
-    def begin(self):
-        "Make room for a new run: an earlier one of that name is kept under a numbered one."
+    def begin(self,
+        state:dict|None=None # of the run to continue; None: a new run
+    ):
+        "Make the folder ready; before a new run an earlier one of that name is kept under a numbered one."
         try:
+            if state: return self._sweep(state)
             if (self.path/'config.json').exists():
                 kept = next(k for i in range(1, 10**6) if not (k := self.path.with_name(f'{self.path.name}.{i}')).exists())
                 old = self.file
@@ -149,9 +152,10 @@ class RunFolder:
             for d in ('ckpt', 'imgs', 'log'): (self.path/d).mkdir(exist_ok=True)
         except OSError as e: raise OptionError('outputs_dir', str(self.path), f'cannot be written to ({e.strerror})') from None
 
-    def sweep(self):
+    def _sweep(self, state):
         "Remove what a killed run left half-written."
         for p in self.path.rglob('.tmp-*'): p.unlink(missing_ok=True)
+        print(f"continuing the run in {self.path} after {state['epoch']} epochs and {state['batch']} of {state['n_batches']} steps")
 
     def __enter__(self): return self
     def __exit__(self, *_):

@@ -291,28 +291,28 @@ class StateCallback(Callback):
         state:dict|None=None, # from `find_state`
         caught:list=() # signals that ask to stop, from `stop_signals`
     ):
-        self.path,self.o,self.state,self.caught,self.stopped = path,o,state,caught,None
+        self.path,self.o,self.saved,self.caught,self.stopped = path,o,state,caught,None
         self.start = state['epoch'] if state else 0
 
     def before_fit(self):
         self.run = not hasattr(self.learn, 'lr_finder')
         self.images,self.saved_at = fingerprint(self.dls.train.dataset),time.monotonic()
-        if self.state and self.state['images'] != self.images: raise OptionError('dataroot', self.o.dataroot, 'its images are not those that the run was begun with')
+        if self.saved and self.saved['images'] != self.images: raise OptionError('dataroot', self.o.dataroot, 'its images are not those that the run was begun with')
 
     def before_epoch(self):
         if self.epoch >= self.start: return
         self.learn.train_iter = (self.epoch+1)*len(self.dls.train)
-        self.recorder.log += self.state['recorder']['values'][self.epoch]
+        self.recorder.log += self.saved['recorder']['values'][self.epoch]
         raise CancelEpochException
 
     def before_train(self):
         dl,self.first = self.dls.train,0
-        if self.state: self._restore(dl)
+        if self.saved: self._restore(dl)
         self.rng = dl.rng.getstate()
         self.images_of_pass = next_pass(dl, self.first, self.ready if self.first else lambda: None)
 
     def _restore(self, dl):
-        s,device,self.state = self.state,self.dls.device,None
+        s,device,self.saved = self.saved,self.dls.device,None
         values = _to(s['values'], device)
         self.model.load_state_dict(values.pop('weights'))
         for name,v in values.items(): _put(self.model if name == 'model' else getattr(self.learn, name), v)

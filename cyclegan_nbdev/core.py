@@ -237,8 +237,9 @@ DEMO = dict(image_size=64, ngf=16, gl_num=3, ndf=16, max_epoch=12, n_epochs=6, n
 def with_demo(
     given:dict # options that were given, by name
 ) -> tuple[dict, dict]: # all values to use, and those of them that the demo brought
-    "The demo's values for what was not given, where there is no `dataroot`."
+    "The demo's values for what was not given, where there is no `dataroot`. Raises `OptionError` for channels that it does not have."
     if given.get('dataroot') is not None: return given, {}
+    if str(given.get('in_planes', 3)) not in ('1', '3', '4'): raise OptionError('in_planes', given['in_planes'], 'the demo scenes have 1, 3 or 4 channels; give a dataroot')
     demo = {k:v for k,v in DEMO.items() if k not in given}
     return {**demo, **given}, demo
 

@@ -78,7 +78,7 @@ def _whole_tiff(path, in_planes):
         pages = colours == 1 and len(t.series[0].pages) > 1
         if not (pages or colours == 2 or colours > 4 or (colours > 1 and kind.itemsize > 1) or kind.kind == 'f'): return None
         if page.photometric == 5 and colours == 4: raise OSError('CMYK with 16 bits; save it as RGB')
-        if pages and len(t.series[0].pages) != in_planes: raise OSError(f'{len(t.series[0].pages)} pages, but in_planes={in_planes}')
+        if pages and len(t.series[0].pages) != in_planes: raise DataError(f'it has {len(t.series[0].pages)} pages, but in_planes={in_planes}')
         of = page if colours > 1 else t.series[0]
         if of.ndim > 3: raise OSError(f'{of.ndim} axes ({of.axes}); wanted rows, columns and channels')
         try: x = of.asarray()

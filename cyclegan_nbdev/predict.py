@@ -70,10 +70,16 @@ def _forward(net, x, device, memory):
     if device.type == 'cuda': torch.cuda.empty_cache()
     return _forward(net, x, device, memory)
 
+def _padded(net, x, *how):
+    "The same with a batch of any size, padded for the network and cropped back."
+    h,w = x.shape[2:]
+    H,W = padded_size(net, h, w)
+    if (H,W) != (h,w): x = x[:,:,reflected(h, H)][...,reflected(w, W)]
+    return _forward(net, x, *how)[...,(H-h)//2:(H-h)//2+h,(W-w)//2:(W-w)//2+w]
+
 # %% ../nbs/06_predict.ipynb #c011
 class Translator:
     "A generator and everything around it."
-    header = None # what its file says about it
     def __init__(self,
         net:nn.Module, # a generator
         in_planes:int=3, # channels of its images
@@ -82,7 +88,7 @@ class Translator:
         memory:float=4. # GiB for activations; what needs more is translated in bands, with the same result
     ):
         self.net,self.in_planes,self.device = net.eval().to(device).requires_grad_(False),in_planes,torch.device(device)
-        self.image_size,self.memory = image_size,memory
+        self.image_size,self.memory,self.header = image_size,memory,None # the header is what its file says about it
 
     @classmethod
     def from_file(cls,
@@ -101,11 +107,7 @@ class Translator:
     @torch.inference_mode()
     def tensor(self, x:Tensor) -> Tensor:
         "Translate a batch (N, C, H, W) in [-1, 1] of any size: the same size comes back, or (N, C, image_size, image_size)."
-        if self.image_size: x = _square(x, self.image_size)
-        h,w = x.shape[2:]
-        H,W = padded_size(self.net, h, w)
-        if (H,W) != (h,w): x = x[:,:,reflected(h, H)][...,reflected(w, W)]
-        return _forward(self.net, x, self.device, self.memory)[...,(H-h)//2:(H-h)//2+h,(W-w)//2:(W-w)//2+w]
+        return _padded(self.net, _square(x, self.image_size) if self.image_size else x, self.device, self.memory)
 
     def pictures(self,
         ps:list, # of `Picture`, all of one size
@@ -285,6 +287,8 @@ def _load(path, option, **kwargs):
     try: t = Translator.from_file(path, **kwargs)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
     check_role(path, t.header, option)
+    if assumed := t.header.get('assumed'):
+        print(f'{path} does not tell', ', '.join(f"{k}={t.header['architecture'][k]}" for k in assumed), '(assumed)')
     return t
 
 # %% ../nbs/06_predict.ipynb #c037
@@ -310,6 +314,7 @@ def predict(
     _check(dict(memory=(lambda v: v > 0, 'above 0'), image_size=(lambda v: v is None or v >= 8, 'at least 8'), batch_size=(lambda v: v >= 1, 'at least 1'), quality=(lambda v: 1 <= v <= 100, '1 to 100'),
                 bits=(lambda v: v in (None, 8, 16), '8, 16'), format=(lambda v: v is None or v in FORMATS, ', '.join(FORMATS)), platform=(lambda v: v in ('GPU', 'CPU'), 'GPU, CPU')),
            memory=memory, image_size=image_size, batch_size=batch_size, quality=quality, bits=bits, format=format, platform=platform)
+    if bits == 16 and format not in (None, 'png', 'tif', 'tiff'): raise OptionError('bits', bits, f'format={format} holds 8 bits; png and tif hold 16')
     runs = _directions(dataroot, input, G_A_ckpt, G_B_ckpt)
     kwargs = dict(platform=platform, device_id=device_id, image_size=image_size, memory=memory)
     nets = {r[0]:_load(r[0], r[1], **kwargs) for r in runs}

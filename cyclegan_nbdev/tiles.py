@@ -86,7 +86,8 @@ def _in_file(c, h, w, folder):
         return torch.from_numpy(np.fromfile(f, np.float32, c*w*(b-a))).view(b-a, c, w).transpose(0, 1)[None]
     def write(a, b, x):
         f.seek(4*c*w*a)
-        x[0].transpose(0, 1).contiguous().cpu().numpy().tofile(f)
+        try: f.write(x[0].transpose(0, 1).contiguous().cpu().numpy()); f.flush()
+        except OSError as e: raise OSError(f'{folder or tempfile.gettempdir()}: no room for the bands of a large picture ({e.strerror}); TMPDIR names another folder') from None
     rows = Rows(read, c, h, w)
     rows.write = write
     return rows,f
@@ -130,7 +131,7 @@ def bands_of(
     edges = sorted({i*h//n for i in range(n+1)})
     return list(zip(edges, edges[1:]))
 
-# %% ../nbs/02c_tiles.ipynb #c015
+# %% ../nbs/02c_tiles.ipynb #c017
 class _Moments:
     "Mean and variance of every channel, from bands."
     def __init__(self): self.n,self.mean,self.m2 = 0,0.,0.
@@ -162,7 +163,7 @@ def norm_rows(
     mean,var = moments.mean.float(),moments.var.float()
     return src.map(lambda x: F.batch_norm(x.to(mean.device), mean, var, m.weight, m.bias, False, 0., m.eps))
 
-# %% ../nbs/02c_tiles.ipynb #c018
+# %% ../nbs/02c_tiles.ipynb #c020
 def _through(src, layers, *how):
     "Rows after a sequence of layers."
     for m in layers:
@@ -196,7 +197,7 @@ def _unet(net, src, *how):
         src = _through(both, layer, *how)
     return src
 
-# %% ../nbs/02c_tiles.ipynb #c019
+# %% ../nbs/02c_tiles.ipynb #c021
 def peak_memory(
     net:nn.Module, # a generator
     h:int, # height of the picture

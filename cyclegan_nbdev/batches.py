@@ -7,7 +7,7 @@ __all__ = ['default_cache_dir', 'ImageCache', 'crop_resize', 'Augment', 'Unpaire
            'result_rows', 'unpaired_dls']
 
 # %% ../nbs/01a_batches.ipynb #c003
-import hashlib, json, math, os, random, shutil, threading, warnings
+import hashlib, json, math, os, random, shutil, socket, threading, warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -55,14 +55,29 @@ class ImageCache:
         except FileNotFoundError as e: raise DataError(f'{e.filename}: the file is gone; was the folder changed during the run?') from None
         key = hashlib.sha256(json.dumps([2, in_planes, short_side, key]).encode()).hexdigest()[:24]
         self.path = Path(cache_dir or default_cache_dir())/key
-        if not (self.path/'shapes.npy').exists(): self._build(in_planes, short_side, progress)
-        self.shapes = np.load(self.path/'shapes.npy')
+        if not self._whole(): self._build(in_planes, short_side, progress)
         self.ends = self.shapes.prod(1).cumsum()
         self.pixels = np.memmap(self.path/'pixels.bin', np.uint8, 'r')
 
-    def _build(self, in_planes, short_side, progress):
-        tmp = self.path.with_name(f'.tmp-{os.getpid()}-{threading.get_ident()}-{self.path.name}')
+    def _whole(self):
+        "Load the shapes; whether they and the pixels are there, and belong together."
         try:
+            self.shapes = np.load(self.path/'shapes.npy')
+            return self.shapes.prod(1).sum() == (self.path/'pixels.bin').stat().st_size
+        except (OSError, ValueError, EOFError): return False
+
+    def _sweep(self):
+        "Remove what killed processes of this machine began, and a cache that a power cut spoilt."
+        if self.path.exists() and not self._whole(): shutil.rmtree(self.path, ignore_errors=True)
+        for p in self.path.parent.glob(f'.tmp-{socket.gethostname()}-*'):
+            try: os.kill(int(p.name.removeprefix(f'.tmp-{socket.gethostname()}-').split('-')[0]), 0)
+            except ProcessLookupError: shutil.rmtree(p, ignore_errors=True)
+            except (PermissionError, ValueError): pass # alive, or not ours
+
+    def _build(self, in_planes, short_side, progress):
+        tmp = self.path.with_name(f'.tmp-{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}-{self.path.name}')
+        try:
+            self._sweep()
             tmp.mkdir(parents=True)
             with ThreadPoolExecutor() as pool, open(tmp/'pixels.bin', 'wb') as f:
                 decoded = pool.map(lambda p: _decode(p, in_planes, short_side), self.files)
@@ -72,7 +87,9 @@ class ImageCache:
             np.save(tmp/'shapes.npy', np.array(shapes, np.int64))
             try: os.rename(tmp, self.path)
             except OSError: # another run was faster
-                if not (self.path/'shapes.npy').exists(): raise
+                if not self._whole(): raise
+            if not self._whole(): raise OSError('it is not whole')
+        except OSError as e: raise DataError(f'{self.path.parent}: the cache of decoded images cannot be written ({e.strerror or e}); cache_dir can be another folder') from None
         finally: shutil.rmtree(tmp, ignore_errors=True)
 
     def __len__(self) -> int: return len(self.files)
@@ -81,7 +98,7 @@ class ImageCache:
         x = self.pixels[self.ends[i]-self.shapes[i].prod():self.ends[i]].copy()
         return torch.from_numpy(x.reshape(shape) if size == 1 else x.view(np.uint16).reshape(shape)/np.float32(257))
 
-# %% ../nbs/01a_batches.ipynb #c015
+# %% ../nbs/01a_batches.ipynb #c017
 def _resize_matrix(start, length, out, n, lo, hi):
     "(N, out, n) weights of antialiased bilinear resizing; `start`, `length`, `lo`, `hi` are (N,) and in pixels."
     centre = start[:,None] + (torch.arange(out, device=start.device) + .5)*length[:,None]/out
@@ -104,7 +121,7 @@ def crop_resize(
     wx = torch.where(flip[:,None,None], wx.flip(1), wx)
     return (wy[:,None] @ x.float() @ wx[:,None].mT)/127.5 - 1
 
-# %% ../nbs/01a_batches.ipynb #c019
+# %% ../nbs/01a_batches.ipynb #c021
 def _random_box(h, w):
     "Half to all of the area at a ratio of 3/4 to 4/3, as torchvision's and MindSpore's `RandomResizedCrop` draw it."
     for _ in range(10):
@@ -114,7 +131,7 @@ def _random_box(h, w):
     bw,bh = min(w, h*4/3),min(h, w*4/3) # a very long image: the middle
     return (h-bh)/2,(w-bw)/2,bh,bw
 
-# %% ../nbs/01a_batches.ipynb #c020
+# %% ../nbs/01a_batches.ipynb #c022
 class Augment:
     "From stored images to what the networks see; on the device of the images."
     def __init__(self,
@@ -154,7 +171,7 @@ class Augment:
         bounds = torch.tensor([[0, 0, h, w] for h,w in hw], device=x.device) if outside[0] else None
         return crop_resize(x, torch.tensor(boxes, dtype=torch.float32, device=x.device), sizes[0], flip, bounds)
 
-# %% ../nbs/01a_batches.ipynb #c026
+# %% ../nbs/01a_batches.ipynb #c028
 class UnpairedImages:
     "Two sets of images that have nothing to do with each other."
     def __init__(self, A:ImageCache, B:ImageCache): self.A,self.B = A,B
@@ -182,7 +199,7 @@ class UnpairedDL(DataLoader):
         "Show A -> B -> A on the left and B -> A -> B on the right."
         show_grid(*result_rows(b, out, max_n))
 
-# %% ../nbs/01a_batches.ipynb #c027
+# %% ../nbs/01a_batches.ipynb #c029
 def show_grid(rows:list, titles:list|None=None):
     "Show rows of images in a matplotlib figure."
     grid = image_grid(rows, titles)
@@ -198,7 +215,7 @@ def result_rows(
     cols = [b[0], out['fake_B'], out['rec_A'], b[1], out['fake_A'], out['rec_B']]
     return list(map(list, zip(*(c[:max_n] for c in cols)))), ['A', 'A → B', 'A → B → A', 'B', 'B → A', 'B → A → B']
 
-# %% ../nbs/01a_batches.ipynb #c028
+# %% ../nbs/01a_batches.ipynb #c030
 class _Augmented:
     "`after_batch` of the loaders: the images of both domains, augmented."
     def __init__(self, o, train): self.augment = Augment(o, train)

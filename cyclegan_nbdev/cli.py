@@ -6,7 +6,7 @@
 __all__ = ['train_parser', 'train', 'prepare_cityscapes', 'prepare_aligned', 'demo_scenes', 'info', 'predict']
 
 # %% ../nbs/10_cli.ipynb #c003
-import argparse, dataclasses, inspect, json, os, sys, types, typing
+import argparse, dataclasses, inspect, json, os, signal, sys, threading, types, typing
 
 from fastcore.imports import IN_NOTEBOOK
 
@@ -24,22 +24,35 @@ class _Parser(argparse.ArgumentParser):
             self.error(f'{rest[0]}: unknown option' + did_you_mean(rest[0].lstrip('-').split('=')[0], names).replace('; see --help for the list', ''))
         return vars(args)
 
+class _Terminated(BaseException): "A scheduler wants an end."
+def _terminate(*_): raise _Terminated
+
 def _run(parser, argv, do):
     "Parse, call, and turn what went wrong into a line and an exit code."
     args = parser.parse(argv)
+    def end(line, code):
+        print(f'{parser.prog}: {line}', file=sys.stderr)
+        sys.exit(code)
+    main = threading.current_thread() is threading.main_thread()
+    old = main and signal.signal(signal.SIGTERM, _terminate) # so that what was begun is cleaned up
     try: do(args); sys.stdout.flush()
     except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()) # whoever read it, such as `head`, has enough
-    except CycleGANError as e:
-        print(f'{parser.prog}: {e}', file=sys.stderr)
-        sys.exit(e.exit_code)
-    except KeyboardInterrupt:
-        print(f'{parser.prog}: interrupted', file=sys.stderr)
-        sys.exit(130)
+    except CycleGANError as e: end(e, e.exit_code)
+    except OSError as e: end(': '.join(str(v) for v in (e.filename, e.strerror or e) if v), 1)
+    except KeyboardInterrupt: end('interrupted', 130)
+    except _Terminated: end('terminated', 143)
+    finally:
+        if main: signal.signal(signal.SIGTERM, old)
 
 # %% ../nbs/10_cli.ipynb #c008
+def _true_or_false(text):
+    if text.lower() not in ('true', 'false'): raise argparse.ArgumentTypeError(f'{text!r}: True or False')
+    return text.lower() == 'true'
+
 def train_parser() -> argparse.ArgumentParser:
     "The parser of `cyclegan_train`, made from the list of options."
     p = _Parser(prog='cyclegan_train', description='Train CycleGAN on two folders of unpaired images; without --dataroot on generated street scenes.')
+    p.add_argument('--dry_run', type=_true_or_false, default=False, metavar='V', help='True: only tell what the run would take, in arithmetic, memory and time (default False)')
     for group in (RunOptions, DataOptions, NetworkOptions, TrainOptions, DistillOptions):
         g = p.add_argument_group(group.__name__.removesuffix('Options').lower())
         for f in dataclasses.fields(group):
@@ -50,8 +63,14 @@ def train_parser() -> argparse.ArgumentParser:
 def train(argv:list|None=None):
     "Console command `cyclegan_train`."
     def do(given):
+        dry = given.pop('dry_run')
         Options.of(given) # answers a mistake before fastai is imported
-        if Options.of(given).kd:
+        from cyclegan_nbdev.state import resumed_options
+        given = resumed_options(given)
+        if dry:
+            from cyclegan_nbdev.estimate import dry_run
+            print(dry_run(given))
+        elif Options.of(given).kd:
             from cyclegan_nbdev.distill import distill
             distill(given)
         else:
@@ -60,10 +79,6 @@ def train(argv:list|None=None):
     _run(train_parser(), argv, do)
 
 # %% ../nbs/10_cli.ipynb #c011
-def _true_or_false(text):
-    if text.lower() not in ('true', 'false'): raise argparse.ArgumentTypeError(f'{text!r}: True or False')
-    return text.lower() == 'true'
-
 def _command(prog, func, argv, show=lambda result: None):
     "A command whose options are the parameters of `func`, as its docments say."
     from fastcore.docments import docments

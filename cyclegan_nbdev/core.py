@@ -9,7 +9,7 @@ __all__ = ['DEMO', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOp
 
 # %% ../nbs/00_core.ipynb #c003
 import ast, dataclasses, difflib, json, math, os, random, types, typing
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,10 @@ from pathlib import Path
 class CycleGANError(Exception):
     "A mistake that the user can mend; the message is one line that says how."
     exit_code = 1
+    def __str__(self) -> str: return ' '.join(self.line.splitlines()) # fastai adds lines to what is raised inside a callback
+    def __init__(self, line:str): # what is wrong and what to do
+        super().__init__(line)
+        self.line = line
     def _render_traceback_(self) -> list[str]: # asked for by IPython in place of the traceback
         return [f'{type(self).__name__}: {self}']
 
@@ -57,6 +61,9 @@ class RunOptions:
     seed:int|None = option(None, 'seed of every random number; None draws one and records it in config.json', lo=0, hi=2**32-1)
     print_iter:int = option(100, 'steps between two lines of history.csv', lo=1)
     save_checkpoint_epochs:int = option(1, 'epochs between two checkpoints of the four networks', lo=1)
+    keep_checkpoints:int|None = option(None, 'checkpoints of the networks kept, the newest ones; None: all', lo=1)
+    resume:bool|None = option(None, 'True: continue the run in outputs_dir, with its options; None: continue it if this command began it; False: begin anew')
+    save_state_minutes:float = option(10., 'minutes between two saved states to resume from, besides one after every epoch', lo=0)
     save_imgs:bool = option(True, 'write sample images to outputs_dir/imgs after every epoch')
     logger:str = option('none', "also log through fastai's own callback", ('none', 'tensorboard', 'wandb'))
     need_profiler:bool = option(False, 'write a profiler trace of the first steps to outputs_dir/log')
@@ -295,15 +302,26 @@ def pick_device(
     return torch.device('cuda', device_id)
 
 # %% ../nbs/00_core.ipynb #c046
+def _flush(path):
+    "Wait until a file or folder is on the disk."
+    fd = os.open(path, os.O_RDONLY)
+    try: os.fsync(fd)
+    finally: os.close(fd)
+
 @contextmanager
 def atomic_path(
-    path:str|Path # the file to write
+    path:str|Path, # the file to write
+    durable:bool=False # also wait until it is on the disk, to outlast a power cut
 ):
-    "A temporary path in the same folder, renamed to `path` if the block succeeds, removed if not."
+    "A temporary path in the same folder, renamed to `path` if the block succeeds, removed if not. Raises `DataError` where the disk refuses."
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f'.tmp-{os.getpid()}-{path.name}')
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield tmp
+        if durable: _flush(tmp)
         os.replace(tmp, path)
-    finally: tmp.unlink(missing_ok=True)
+        if durable and os.name == 'posix': _flush(path.parent)
+    except OSError as e: raise DataError(f'{path}: cannot be written ({e.strerror or e})') from None
+    finally:
+        with suppress(OSError): tmp.unlink(missing_ok=True)

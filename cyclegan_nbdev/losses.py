@@ -72,6 +72,7 @@ class CycleGANLoss(nn.Module):
 # %% ../nbs/03_losses.ipynb #c019
 class ImagePool:
     "A buffer of generated images."
+    resumed = ('images',) # what a resumed run goes on with
     def __init__(self, size:int): # images kept; 0 turns the pool off
         self.size,self.images = size,[]
     def query(self,

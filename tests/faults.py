@@ -1,0 +1,241 @@
+"""Harm training runs in every way that machines do; each must go on to the weights of an undisturbed run, to the bit.
+
+    python tests/faults.py [--kills 120] [--seed 0]
+
+Runs are forks of this process, killed with SIGKILL at random moments: by the clock, before and after renaming, while flushing, with a file half
+written, while the cache of decoded images is built. Where the disk is full (a small tmpfs as root, a limit on file sizes otherwise), read-only, or loses
+a file, the run must end with one line, with nothing half-written, and go on when the cause is gone.
+"""
+import argparse, hashlib, os, random, resource, signal, shutil, subprocess, sys, tempfile, time, traceback
+from pathlib import Path
+
+import safetensors.torch
+import cyclegan_nbdev.train # noqa: imported once, used by the forks
+from PIL import Image
+from cyclegan_nbdev import batches, cli, state
+from cyclegan_nbdev.checkpoint import load_network
+from cyclegan_nbdev.data import make_demo_scenes
+
+ROOT = Path(tempfile.mkdtemp(prefix='faults-'))
+TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=2, n_epochs=1, ema=.9, pool_size=3, print_iter=3, platform='CPU', seed=5,
+            save_state_minutes=0, keep_checkpoints=1, dataroot=ROOT/'scenes', cache_dir=ROOT/'cache')
+survived,failed = 0,[]
+
+def start(prepare=lambda: None, **options):
+    "Run cyclegan_train in a fork; its process id."
+    argv = [str(w) for k,v in (TINY | options).items() for w in (f'--{k}', v)]
+    sys.stdout.flush()
+    if (pid := os.fork()): return pid
+    code = 99
+    try:
+        log = os.open(ROOT/f'log-{os.getpid()}', os.O_WRONLY | os.O_CREAT)
+        for fd in (1, 2): os.dup2(log, fd)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        prepare()
+        cli.train(argv)
+        code = 0
+    except SystemExit as e: code = e.code or 0
+    except BaseException: traceback.print_exc()
+    finally:
+        sys.stdout.flush(); sys.stderr.flush()
+        os._exit(code)
+
+def end(pid):
+    "Wait; exit code (negative: the signal) and what was printed."
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    log = ROOT/f'log-{pid}'
+    return code, log.read_text() if log.exists() else ''
+
+def run(prepare=lambda: None, **options): return end(start(prepare, **options))
+
+def fingerprint(folder):
+    "Of all weights that a run ended with, and of its history."
+    h = hashlib.sha256()
+    for f in sorted((folder/'ckpt').glob('*_2.safetensors')):
+        for k,v in sorted(safetensors.torch.load_file(f).items()): h.update(f'{f.name} {k}'.encode() + v.numpy().tobytes())
+    rows = (folder/'history.csv').read_text().splitlines()
+    return h.hexdigest(), [','.join(w for i,w in enumerate(r.split(',')) if i != 3) for r in rows] # all but the time
+
+def whole(folder):
+    "What is not whole in a run folder, whatever happened to it."
+    for f in folder.rglob('*'):
+        if f.name.startswith('.') or not f.is_file(): continue
+        try:
+            if f.name == state.STATE: state.load_state(f)
+            elif f.suffix == '.safetensors': load_network(f)
+            elif f.suffix in ('.png', '.jpg'): Image.open(f).load()
+            elif f.name == 'config.json': state.Options.load(f)
+        except Exception as e: return f'{f.name}: {e!r}'
+
+def check(what, wrong):
+    "Count a fault as survived, unless something is wrong."
+    global survived
+    if wrong: failed.append(f'{what}: {wrong}'); print('FAIL', failed[-1][:2000], flush=True)
+    else: survived += 1
+
+# ways to be killed
+
+def die(): os.kill(os.getpid(), signal.SIGKILL)
+
+def at_call(module, name, n, after=False, half=False):
+    "Be killed in the n-th call of a function: before it, after it, or with its file half written."
+    def prepare():
+        real,calls = getattr(module, name),[0]
+        def wrapped(*args, **kwargs):
+            calls[0] += 1
+            if calls[0] == n and not after and not half: die()
+            res = real(*args, **kwargs)
+            if calls[0] == n and half: os.truncate(args[1], os.path.getsize(args[1])//2)
+            if calls[0] == n: die()
+            return res
+        setattr(module, name, wrapped)
+    return prepare
+
+def a_kill(rng, decoding):
+    "A random way to be killed: its name, what the fork prepares, seconds to wait before killing it from outside."
+    n = rng.randint(1, 30)
+    ways = [('at a moment', None, rng.uniform(0, 1.6)), ('before renaming', at_call(os, 'replace', n), None), ('after renaming', at_call(os, 'replace', n, True), None),
+            ('while flushing', at_call(os, 'fsync', n), None), ('in a file', at_call(safetensors.torch, 'save_file', n, half=True), None),
+            ('while pruning', at_call(os, 'unlink', n, True), None)]
+    cache = [('while decoding', at_call(batches, '_decode', rng.randint(1, 20)), None), ('before the cache is renamed', at_call(os, 'rename', rng.randint(1, 2)), None),
+             ('after the cache is renamed', at_call(os, 'rename', 1, True), None)]
+    return rng.choice(cache if decoding else ways)
+
+def kills(n, rng, wanted):
+    "Kill runs n times, again and again until each ends."
+    done = runs = 0
+    while done < n:
+        runs += 1
+        folder,cache = ROOT/f'run{runs}',ROOT/f'cache{runs}'
+        while True:
+            name,prepare,wait = a_kill(rng, rng.random() < .2 and not cache.exists())
+            pid = start(prepare or (lambda: None), outputs_dir=folder, cache_dir=cache)
+            if wait is not None:
+                time.sleep(wait)
+                os.kill(pid, signal.SIGKILL)
+            code,said = end(pid)
+            if code == -signal.SIGKILL: done += 1; check(f'killed {name}', whole(folder))
+            elif code: return check(f'killed {name}', f'exit code {code}: {said}')
+            if code == 0 or done >= n: break
+        if code: code,said = run(outputs_dir=folder, cache_dir=cache)
+        check(f'run {runs} after its kills', f'exit code {code}: {said}' if code else '' if fingerprint(folder) == wanted else 'other weights or another history')
+        left = [p.name for where in (folder, cache) for p in where.rglob('.*')]
+        check('nothing left over', left and f'{left}')
+
+def stops(n, rng, wanted):
+    "Ctrl-C and SIGTERM at random moments."
+    for i in range(n):
+        number,code,folder = rng.choice((signal.SIGINT, signal.SIGTERM)),0,ROOT/f'stop{i}'
+        pid = start(outputs_dir=folder)
+        while not (folder/'history.csv').exists() and not os.waitpid(pid, os.WNOHANG)[0]: time.sleep(.01)
+        time.sleep(rng.uniform(0, .3))
+        os.kill(pid, number)
+        code,said = end(pid)
+        line = said.strip().splitlines()[-1] if said else ''
+        wrong = code and (code != 128+number or 'the run is saved' not in line or 'Traceback' in said) and f'exit code {code}: {said}'
+        if code and not wrong: code,said = run(outputs_dir=folder)
+        check(number.name, wrong or (code and said) or (fingerprint(folder) != wanted and 'other weights'))
+
+# what the disk does
+
+def refused(what, result, code, *words):
+    "The run must have ended with one line of these words."
+    got,said = result
+    lines = said.strip().splitlines()
+    last = lines[-1] if lines else ''
+    check(what, (got != code or 'Traceback' in said or not last.startswith('cyclegan_train: ') or not all(str(w) in last for w in words)) and f'exit code {got}: {said}')
+
+def limit_files(size):
+    "No file may grow past `size` bytes."
+    def prepare():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return prepare
+
+def mounted(size):
+    "A small file system; None where it may not be mounted."
+    disk = ROOT/'disk'
+    disk.mkdir(exist_ok=True)
+    return disk if subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', disk], capture_output=True).returncode == 0 else None
+
+def disk_full(wanted, short):
+    for size in (50, 20_000, 100_000) if short else (50, 2000, 20_000, 60_000, 100_000): # the log, the pictures, the networks, the state
+        result = run(limit_files(size), outputs_dir=ROOT/f'limit{size}', cache_dir=ROOT/f'limit-cache{size}')
+        refused(f'files of at most {size} bytes', result, 1, 'cannot be written')
+        check('and what is there', whole(ROOT/f'limit{size}'))
+        code,said = run(outputs_dir=ROOT/f'limit{size}', cache_dir=ROOT/f'limit-cache{size}')
+        check('and afterwards', (code and said) or (fingerprint(ROOT/f'limit{size}') != wanted and 'other weights'))
+    if not (disk := mounted('700k')): return print('not tried: a full file system and a read-only one (mounting needs root)')
+    try:
+        for filler in (690, 550, 300) if short else (690, 620, 550, 480, 410, 340, 270, 200):
+            (disk/'filler').write_bytes(bytes(filler*1024))
+            result = run(outputs_dir=disk/'run')
+            if result[0] == 0: break # there was room enough
+            refused(f'a disk with {700-filler} KiB left', result, result[0] if result[0] in (1, 2) else 1, 'cannot be written', 'No space left')
+            check('and what is there', whole(disk/'run'))
+        (disk/'filler').unlink()
+        code,said = run(outputs_dir=disk/'run')
+        check('a disk with room again', (code and said) or (fingerprint(disk/'run') != wanted and 'other weights'))
+        subprocess.run(['mount', '-o', 'remount,ro', disk], check=True)
+        refused('a read-only folder', run(outputs_dir=disk/'run'), 2, 'outputs_dir=', 'Read-only')
+        refused('a read-only parent', run(outputs_dir=disk/'new'), 2, 'outputs_dir=', 'Read-only')
+        refused('a read-only cache', run(outputs_dir=ROOT/'ro', cache_dir=disk/'cache'), 1, 'cache', 'Read-only')
+        check('and nothing is left', (ROOT/'ro').exists() and 'a run folder')
+    finally: subprocess.run(['umount', disk])
+
+def vanishing():
+    "A file goes between listing and reading, or while it is decoded."
+    gone = ROOT/'scenes/trainA/00003.png'
+    kept = gone.read_bytes()
+    for module,name in ((batches, 'find_images'), (batches, '_decode')):
+        def prepare():
+            real = getattr(module, name)
+            def wrapped(*args, **kwargs):
+                if name == 'find_images': res = real(*args, **kwargs); gone.unlink(missing_ok=True); return res
+                gone.unlink(missing_ok=True)
+                return real(*args, **kwargs)
+            setattr(module, name, wrapped)
+        refused(f'a file that vanishes in {name}', run(prepare, outputs_dir=ROOT/'gone', cache_dir=ROOT/f'gone-{name}'), 1, gone)
+        check('and nothing is left', (ROOT/'gone').exists() and 'a run folder')
+        gone.write_bytes(kept)
+        os.utime(gone, ns=(10**18, 10**18))
+
+def two_runs(wanted):
+    "The second run is refused, the first does not notice."
+    first = start(outputs_dir=ROOT/'two')
+    while not (ROOT/'two/config.json').exists(): time.sleep(.01)
+    refused('a second run', run(outputs_dir=ROOT/'two'), 2, 'outputs_dir=', f'process id {first}')
+    code,said = end(first)
+    check('and the first', (code and said) or (fingerprint(ROOT/'two') != wanted and 'other weights'))
+
+def clocks(wanted):
+    "A clock that runs backwards, and files from the future."
+    def prepare():
+        real = time.time
+        begin = real()
+        time.time = lambda: 2*begin - real() - 1e6
+    for f in (ROOT/'scenes').rglob('*.png'): os.utime(f, (4e9, 4e9))
+    code,said = run(prepare, outputs_dir=ROOT/'clock', cache_dir=ROOT/'clock-cache')
+    check('a clock that goes back', (code and said) or (fingerprint(ROOT/'clock') != wanted and 'other weights'))
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument('--kills', type=int, default=120)
+    p.add_argument('--seed', type=int, default=0)
+    args = p.parse_args()
+    rng = random.Random(args.seed)
+    make_demo_scenes(TINY['dataroot'], 32, n_train=5, n_test=2, progress=False)
+    code,said = run(outputs_dir=ROOT/'straight')
+    if code: sys.exit(said)
+    wanted = fingerprint(ROOT/'straight')
+    vanishing()
+    kills(args.kills, rng, wanted)
+    stops(max(2, args.kills//12), rng, wanted)
+    two_runs(wanted)
+    disk_full(wanted, args.kills < 100)
+    clocks(wanted)
+    shutil.rmtree(ROOT, ignore_errors=True)
+    print(f'faults survived {survived} of {survived + len(failed)}')
+    sys.exit(1 if failed else 0)
+
+if __name__ == '__main__': main()

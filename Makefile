@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test report readme outputs clean
+.PHONY: demo test faults report readme outputs clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cyclegan_train --platform CPU --outputs_dir outputs
@@ -12,6 +12,10 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	$(BIN)/python scripts/check.py
+
+# training runs killed, out of disk, locked out: minutes
+faults: $(VENV)/.ready
+	$(BIN)/python tests/faults.py
 
 # the same run as a notebook with curves and pictures: out.ipynb
 report: $(VENV)/.ready

@@ -159,19 +159,19 @@ def mounted(size):
     return disk if subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'tmpfs', disk], capture_output=True).returncode == 0 else None
 
 def disk_full(wanted, short):
-    for size in (50, 20_000, 100_000) if short else (50, 2000, 20_000, 60_000, 100_000): # the log, the pictures, the networks, the state
+    for size in (20_000, 100_000) if short else (2000, 20_000, 60_000, 100_000): # the log, the pictures, the networks, the state
         result = run(limit_files(size), outputs_dir=ROOT/f'limit{size}', cache_dir=ROOT/f'limit-cache{size}')
         refused(f'files of at most {size} bytes', result, 1, 'cannot be written')
         check('and what is there', whole(ROOT/f'limit{size}'))
         code,said = run(outputs_dir=ROOT/f'limit{size}', cache_dir=ROOT/f'limit-cache{size}')
         check('and afterwards', (code and said) or (fingerprint(ROOT/f'limit{size}') != wanted and 'other weights'))
-    if not (disk := mounted('700k')): return print('not tried: a full file system and a read-only one (mounting needs root)')
+    if not (disk := mounted('2m')): return print('not tried: a full file system and a read-only one (mounting needs root)')
     try:
-        for filler in (690, 550, 300) if short else (690, 620, 550, 480, 410, 340, 270, 200):
-            (disk/'filler').write_bytes(bytes(filler*1024))
+        for left in (10, 300) if short else (10, 80, 150, 220, 290, 360, 430, 500):
+            (disk/'filler').write_bytes(bytes((2048-left)*1024))
             result = run(outputs_dir=disk/'run')
             if result[0] == 0: break # there was room enough
-            refused(f'a disk with {700-filler} KiB left', result, result[0] if result[0] in (1, 2) else 1, 'cannot be written', 'No space left')
+            refused(f'a disk with {left} KiB left', result, result[0] if result[0] in (1, 2) else 1, 'cannot be written', 'No space left')
             check('and what is there', whole(disk/'run'))
         (disk/'filler').unlink()
         code,said = run(outputs_dir=disk/'run')

@@ -61,7 +61,8 @@ def _own_header(path):
 def _build(path, arch, weights):
     "The network of a header with the file's weights. Raises `DataError` where they do not fit."
     try:
-        if any(type(v) is int and v > max(len(weights), *(n for w in weights.values() for n in w.shape)) for v in arch.values()): raise ValueError('more than its tensors can hold')
+        numbers = [n for v in arch.values() for n in (v if isinstance(v, list) else [v])]
+        if any(type(v) is int and v > max(len(weights), *(n for w in weights.values() for n in w.shape)) for v in numbers): raise ValueError('more than its tensors can hold')
         with torch.device('meta'): net = build_network(arch)
         net.to_empty(device='cpu') if {k:v.shape for k,v in net.state_dict().items()} == {k:v.shape for k,v in weights.items()} else _misfit()
         net.load_state_dict(weights)

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['DEMO', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions', 'NetworkOptions',
-           'TrainOptions', 'DistillOptions', 'parse_option', 'Options', 'did_you_mean', 'options_table', 'with_demo',
-           'parameters_cell', 'check_dataroot', 'notebook_options', 'seed_everything', 'pick_device', 'atomic_path']
+           'TrainOptions', 'DistillOptions', 'parse_option', 'parse_widths', 'Options', 'did_you_mean', 'options_table',
+           'with_demo', 'parameters_cell', 'check_dataroot', 'notebook_options', 'seed_everything', 'pick_device',
+           'atomic_path']
 
 # %% ../nbs/00_core.ipynb #c003
 import ast, dataclasses, difflib, json, math, os, random, types, typing
@@ -87,6 +88,8 @@ class NetworkOptions:
     model:str = option('resnet', 'generator architecture', ('resnet', 'unet'))
     ngf:int = option(64, 'channels after the first layer of a generator', lo=1)
     gl_num:int = option(9, 'residual blocks (resnet) or halvings (unet) of a generator', lo=1)
+    widths:str|None = option(None, "channels of a resnet's five stages, such as 12,24,48,24,12; None: ngf times 1,2,4,2,1")
+    separable:bool = option(False, 'depthwise-separable convolutions in the residual blocks of a resnet: an eighth of their arithmetic')
     ndf:int = option(64, 'channels after the first layer of a discriminator', lo=1)
     dl_num:int = option(3, 'halvings in a discriminator; 3 sees patches of 70x70 pixels', lo=1)
     slope:float = option(0.2, "negative slope of the generator's LeakyReLU; 0 is the PyTorch reference's ReLU", lo=0, hi=1)
@@ -119,6 +122,8 @@ class TrainOptions:
 @dataclass(frozen=True)
 class DistillOptions:
     kd:bool = option(False, 'distil: also learn from the outputs of two trained teachers')
+    lambda_feature:float = option(0., "weight of the distance to the teachers' features at four depths; 0: outputs only", lo=0)
+    from_teacher:bool = option(False, 'start from the most important channels of the teachers')
     GT_A_ckpt:str|None = option(None, 'network file of the teacher that maps A to B')
     GT_B_ckpt:str|None = option(None, 'network file of the teacher that maps B to A')
     t_ngf:int = option(64, "the teachers' ngf", lo=1)
@@ -168,11 +173,19 @@ def parse_option(
     return res
 
 # %% ../nbs/00_core.ipynb #c024
-def _check_together(o):
-    "Raise `OptionError` where options do not fit each other."
-    if o.platform == 'Ascend': raise OptionError('platform', 'Ascend',
-        'train on GPU or CPU; Ascend devices run a trained generator as a MindIR file, whose export is planned')
-    if o.device_num > 1: raise OptionError('device_num', o.device_num, 'training on several devices is not supported yet; allowed: 1')
+def parse_widths(
+    widths:str # five whole numbers, such as 12,24,48,24,12
+) -> list[int]: # channels after the first layer, the two halvings, the two doublings
+    "The channels of a resnet's five stages. Raises `OptionError`."
+    try: found = [int(w) for w in widths.split(',')]
+    except ValueError: found = []
+    if len(found) != 5 or min(found) < 1: raise OptionError('widths', widths, 'allowed: five whole numbers of at least 1, such as 12,24,48,24,12')
+    return found
+
+def _check_network(o):
+    "Raise `OptionError` where options about networks do not fit each other."
+    for k in ('widths', 'separable'):
+        if getattr(o, k) and o.model != 'resnet': raise OptionError(k, getattr(o, k), 'is for model=resnet')
     if o.model == 'unet':
         most = max(n for n in range(30) if o.image_size % 2**n == 0)
         if most < 2: raise OptionError('image_size', o.image_size, 'model=unet halves the image at least twice, so it must be divisible by 4')
@@ -180,10 +193,23 @@ def _check_together(o):
             f'model=unet halves the image gl_num times, so image_size={o.image_size} allows 2 to {most}')
     if o.image_size // 2**o.dl_num < 3: raise OptionError('dl_num', o.dl_num,
         f'too many halvings for image_size={o.image_size}: nothing would be left of the discriminator\'s output')
+
+def _check_distillation(o):
+    "Raise `OptionError` where options about distillation do not fit each other."
+    if o.kd and not (o.GT_A_ckpt and o.GT_B_ckpt): raise OptionError('kd', True, 'give both teachers, GT_A_ckpt and GT_B_ckpt')
+    for k in ('lambda_feature', 'from_teacher'):
+        if getattr(o, k) and not o.kd: raise OptionError(k, getattr(o, k), 'is for distillation: give kd=True and both teachers')
+    if o.from_teacher and (o.G_A_ckpt or o.G_B_ckpt): raise OptionError('from_teacher', True, 'the generators start from the teachers or from G_A_ckpt and G_B_ckpt, not from both')
+
+def _check_together(o):
+    "Raise `OptionError` where options do not fit each other."
+    if o.platform == 'Ascend': raise OptionError('platform', 'Ascend',
+        'train on GPU or CPU; Ascend devices run a trained generator as a MindIR file, whose export is planned')
+    if o.device_num > 1: raise OptionError('device_num', o.device_num, 'training on several devices is not supported yet; allowed: 1')
+    _check_network(o)
     if o.load_size is not None and o.load_size < o.image_size: raise OptionError('load_size', o.load_size,
         f'allowed: at least image_size={o.image_size}')
-    if o.kd and not (o.GT_A_ckpt and o.GT_B_ckpt): raise OptionError('kd', True,
-        'give both teachers, GT_A_ckpt and GT_B_ckpt')
+    _check_distillation(o)
 
 # %% ../nbs/00_core.ipynb #c026
 @dataclass(frozen=True)
@@ -192,6 +218,7 @@ class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOpti
     def __post_init__(self):
         for f in dataclasses.fields(self): object.__setattr__(self, f.name, parse_option(f, getattr(self, f.name)))
         object.__setattr__(self, 'n_epochs', min(self.n_epochs, self.max_epoch))
+        if self.widths: object.__setattr__(self, 'ngf', parse_widths(self.widths)[0])
         _check_together(self)
 
     @classmethod

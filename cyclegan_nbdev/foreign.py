@@ -143,6 +143,12 @@ def _meta(arch):
     "A network without memory for its weights."
     with torch.device('meta'): return build_network(arch)
 
+def _resnet(shapes):
+    "The resnet whose convolutions have these shapes."
+    n,widths,separable = len(shapes),[s[0] for s in shapes[:3]] + [s[1] for s in shapes[-3:-1]],any(s[2] == 1 for s in shapes)
+    arch = dict(kind='resnet', ngf=widths[0], gl_num=(n-6)//(4 if separable else 2)) | (dict(separable=True) if separable else {})
+    return arch if widths == [widths[0]*k for k in (1, 2, 4, 2, 1)] else arch | dict(widths=widths)
+
 def guess_architecture(
     tensors:dict # tensors by name
 ) -> dict: # as `networks.architecture` gives it, without what tensors cannot tell
@@ -154,7 +160,7 @@ def guess_architecture(
     scales = [tensors[m[k]] != v for _,m in layers for k,v in (('weight', 1), ('bias', 0)) if k in m]
     if instance and any(s.any() for s in scales): known['affine'] = True
     n,nf = len(layers),shapes[0][0]
-    for arch in (dict(kind='resnet', ngf=nf, gl_num=n//2-3), dict(kind='patch', ndf=nf, dl_num=n-2), dict(kind='unet', ngf=nf, gl_num=n//2)):
+    for arch in (_resnet(shapes), dict(kind='patch', ndf=nf, dl_num=n-2), dict(kind='unet', ngf=nf, gl_num=n//2)):
         if (arch['kind'] == 'resnet') != (shapes[0][2] == 7): continue
         ours = _meta(arch | known).state_dict()
         if [tuple(ours[c['weight']].shape) for c,_ in _layers(ours)] == shapes: return arch | known
@@ -166,7 +172,7 @@ ROOTS = r'(?:conv_in|down_[12]|residuals|up_[12]|conv_out|model\.model|features)
 def _layout(tensors, assume):
     "Tensors, where they come from, what is known about them, what is assumed."
     if any(k.startswith(('encoder.', 'down.', 'layers.')) for k in tensors):
-        dropout = any(re.search(r'^blocks\.\d+\.layers\.4\.weight', k) and v.ndim == 4 for k,v in tensors.items())
+        dropout = any(re.search(r'^blocks\.\d+\.layers\.4\.(0\.)?weight', k) and v.ndim == 4 for k,v in tensors.items())
         return tensors,'cyclegan_nbdev',dict(need_dropout=dropout),dict(slope=.2, pad_mode='REFLECT')
     if not any(k.endswith(('.gamma', '.moving_mean')) for k in tensors):
         if any(k.endswith('conv_block.0.weight') for k in tensors): raise ValueError('has zero-padded blocks between reflected ends, which this package does not build')

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .networks import PaddedConv2d, ResnetBlock, UnetGenerator
+from .networks import PaddedConv2d, ResnetBlock, ResnetGenerator, UnetGenerator
 
 # %% ../nbs/02c_tiles.ipynb #c006
 @dataclass
@@ -203,10 +203,10 @@ def peak_memory(
     h:int, # height of the picture
     w:int # width of the picture
 ) -> float: # GiB
-    "About what a whole picture takes: four copies of the first layer's output."
-    width = next((m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)), 0)
-    shrink = 4 if isinstance(net, UnetGenerator) else 1 # its first layer halves both sides
-    return 4*4*width*h*w/shrink/2**30
+    "About what a whole picture takes: four copies of the largest layer's output."
+    if isinstance(net, ResnetGenerator): numbers = max(n/shrink for n,shrink in zip(net.widths, (1, 4, 16, 4, 1)))
+    else: numbers = next((m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)), 0)/(4 if isinstance(net, UnetGenerator) else 1) # a U-Net halves both sides at once
+    return 4*4*numbers*h*w/2**30
 
 @torch.inference_mode()
 def translate_in_bands(

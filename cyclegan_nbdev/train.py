@@ -83,9 +83,9 @@ class CycleGAN(nn.Module):
             if self.o.gan_mode == 'wgangp': out['penalty'] = out.get('penalty', 0) + gradient_penalty(D, real, old)
         return out
 
-    def parameter_groups(self) -> list: # generators', discriminators'
+    def parameter_groups(self) -> list: # generators' (and what a callback has added to the model), discriminators'
         "fastai's splitter: one group a player."
-        return [[p for n in pair for p in n.parameters()] for pair in ((self.G_A, self.G_B), (self.D_A, self.D_B))]
+        return [[p for name,net in self.named_children() if (name in ('D_A', 'D_B')) == judges for p in net.parameters()] for judges in (False, True)]
 
 # %% ../nbs/04_train.ipynb #c018
 class CycleGANCallback(Callback):
@@ -140,13 +140,12 @@ class HistoryCallback(Callback):
     order,run_valid,resumed = 61,False,('step', 'total', 'steps', 'spent', 'text') # behind the progress bar
     def __init__(self, folder:Path, print_iter:int): self.path,self.print_iter,self.step = folder/'history.csv',print_iter,0
     def before_fit(self): self.run = not hasattr(self.learn, 'lr_finder')
-    def before_train(self):
-        if self.step == 0: self._write(['epoch', 'step', 'lr', 'ms_per_step', *LOSSES], 'w')
-        self._start_window()
+    def before_train(self): self._start_window()
     def after_train(self):
         if self.steps: self._end_window()
     def after_batch(self):
         if not self.training: return
+        if self.step == 0: self._write(['epoch', 'step', 'lr', 'ms_per_step', *self.loss_func.parts], 'w')
         self.total,self.steps,self.step = self.total + torch.stack([*self.loss_func.parts.values()]),self.steps+1,self.step+1
         if self.steps == self.print_iter: self._end_window()
 
@@ -155,7 +154,7 @@ class HistoryCallback(Callback):
         means = (self.total/self.steps).tolist()
         ms = self.spent/self.steps*1000
         self._write([self.epoch+1, self.step, f'{self.opt.hypers[0]["lr"]:.3g}', f'{ms:.1f}', *(f'{v:.5f}' for v in means)])
-        said = ' '.join(f'{k} {v:.2f}' for k,v in zip(LOSSES, means))
+        said = ' '.join(f'{k} {v:.2f}' for k,v in zip(self.loss_func.parts, means))
         if hasattr(self.learn, 'progress'): self.progress.pbar.comment = said
         else:
             left = (self.n_epoch*len(self.dls.train) - self.step)*ms/1000
@@ -328,6 +327,7 @@ def plot_history(
     "Loss curves of a run, one panel for each kind of loss."
     with open(Path(folder)/'history.csv') as f: rows = [{k:float(v) for k,v in r.items()} for r in csv.DictReader(f)]
     kinds = dict(adversarial=('G_A', 'G_B', 'D'), cycle=('C_A', 'C_B'), identity=('idt_A', 'idt_B'), speed=('ms_per_step',))
+    if more := [k for k in rows[0] if k not in ('epoch', 'step', 'lr', 'ms_per_step', *LOSSES)]: kinds['of callbacks'] = more
     fig,axs = plt.subplots(1, len(kinds), figsize=(13, 2.8))
     for ax,(kind,names) in zip(axs, kinds.items()):
         for k in names: ax.plot([r['step'] for r in rows], [r[k] for r in rows], label=k)

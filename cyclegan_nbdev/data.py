@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['IMAGE_EXTENSIONS', 'CITYSCAPES', 'find_images', 'read_image', 'to_image', 'progress_bar', 'image_grid',
-           'street_scene', 'make_demo_scenes', 'nearest_class', 'pixel_accuracy', 'prepare_cityscapes',
-           'prepare_aligned']
+           'street_scene', 'make_demo_scenes', 'prepare_cityscapes', 'prepare_aligned']
 
 # %% ../nbs/01_data.ipynb #c003
 import sys
@@ -21,6 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .core import DataError, OptionError, atomic_path
+from .palette import Palette
 from .pictures import Picture, read_picture, save_picture, to_depth, to_pil
 
 # %% ../nbs/01_data.ipynb #c006
@@ -81,11 +81,7 @@ def image_grid(
     return grid
 
 # %% ../nbs/01_data.ipynb #c013
-CITYSCAPES = { # class: colour; the 19 that count, and the rest
-    'road':(128,64,128), 'sidewalk':(244,35,232), 'building':(70,70,70), 'wall':(102,102,156), 'fence':(190,153,153),
-    'pole':(153,153,153), 'traffic light':(250,170,30), 'traffic sign':(220,220,0), 'vegetation':(107,142,35), 'terrain':(152,251,152),
-    'sky':(70,130,180), 'person':(220,20,60), 'rider':(255,0,0), 'car':(0,0,142), 'truck':(0,0,70), 'bus':(0,60,100),
-    'train':(0,80,100), 'motorcycle':(0,0,230), 'bicycle':(119,11,32), 'unlabeled':(0,0,0)}
+CITYSCAPES = Palette.load('cityscapes')
 
 class _Painter:
     "Draws things twice: in their class colour on the label map, in a colour of their own on the photo."
@@ -97,7 +93,7 @@ class _Painter:
         "`xy` in units of the picture's side; `kind=None` paints a detail that only the photo shows."
         xy = [(x*self.size, y*self.size) for x,y in xy]
         colour = tuple(int(v) for v in np.clip(np.array(colour) + self.rng.normal(0, vary) + self.rng.normal(0, vary/3, 3), 0, 255))
-        if kind: getattr(self.on_label, shape)(xy, fill=CITYSCAPES[kind])
+        if kind: getattr(self.on_label, shape)(xy, fill=CITYSCAPES.colours[kind])
         getattr(self.on_photo, shape)(xy, fill=colour)
 
 # %% ../nbs/01_data.ipynb #c014
@@ -161,7 +157,7 @@ def street_scene(
     for part in (_ground_and_sky, _roadside, _things): part(p, u, horizon, vx)
     photo = np.asarray(p.photo, np.float32)
     coarse = Image.fromarray(rng.normal(128, 40, (size//4, size//4)).clip(0, 255).astype(np.uint8)).resize(p.photo.size, Image.BICUBIC)
-    rough = np.where(np.asarray(p.label)[..., 2:] == CITYSCAPES['sky'][2], .25, 1.) # smooth sky, rough everything else
+    rough = np.where(np.asarray(p.label)[..., 2:] == CITYSCAPES.colours['sky'][2], .25, 1.) # smooth sky, rough everything else
     photo += rough*((np.asarray(coarse, np.float32)[...,None]-128)*.25 + rng.normal(0, 10, photo.shape[:2])[...,None])
     light = np.linspace(u(.85,1.15), u(.85,1.15), 2*size)[None,:,None] * u(.88,1.12) * rng.normal(1, .03, 3)
     photo = Image.fromarray((photo*light).clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(.7)).resize((size, size), Image.BOX)
@@ -184,24 +180,6 @@ def make_demo_scenes(
     for folder,k,name,scene in progress_bar(wanted, 'drawing demo scenes', show=progress):
         with atomic_path(output_dir/folder/name) as tmp: street_scene(scene + 1_000_000*seed, size)[k].save(tmp)
     return output_dir
-
-# %% ../nbs/01_data.ipynb #c023
-def nearest_class(
-    img:Image.Image, # label map, perhaps a generated one
-    palette:dict=CITYSCAPES # class: colour
-) -> np.ndarray: # (H, W) class numbers
-    "The class whose colour is nearest (L1 distance) for every pixel."
-    x = np.asarray(img.convert('RGB'), np.int16)
-    return np.abs(x[:,:,None] - np.array(list(palette.values()), np.int16)).sum(3).argmin(2)
-
-def pixel_accuracy(
-    fakes:list, # generated label maps
-    labels:list, # the true ones, same sizes
-    palette:dict=CITYSCAPES # class: colour
-) -> float: # 0 to 1
-    "Share of pixels that have the right class."
-    right = [nearest_class(f, palette) == nearest_class(l, palette) for f,l in zip(fakes, labels, strict=True)]
-    return float(np.mean([r.mean() for r in right]))
 
 # %% ../nbs/01_data.ipynb #c026
 def _save_resized(source, target, size, how):

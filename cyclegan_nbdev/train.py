@@ -31,9 +31,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .checkpoint import load_weights, place_discriminators, save_network
 from .core import (DataError, OptionError, Options, atomic_path, pick_device, seed_everything, with_demo)
-from .data import image_grid, make_demo_scenes, pixel_accuracy, to_image
+from .data import CITYSCAPES, image_grid, make_demo_scenes, to_image
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
 from .networks import architecture, build_network, init_weights
+from .scores import score_images
 from .state import STATE, FiniteCallback, RunFolder, StateCallback, find_state, memory_errors, resumed_options, stop_signals
 
 # %% ../nbs/04_train.ipynb #c012
@@ -278,7 +279,7 @@ def demo_accuracy(
     with torch.no_grad():
         for A,B in learn.dls.valid:
             fakes += map(to_image, G_A(A)); labels += map(to_image, B)
-    return pixel_accuracy(fakes, labels)
+    return score_images(fakes, labels, CITYSCAPES).scores.mean_pixel_acc
 
 def train(
     given:dict, # options by name, as a user gave them

@@ -295,7 +295,8 @@ def check_dataroot(
 
 def notebook_options(
     history:list, # source of the cells executed so far: IPython's `In`
-    ns:dict # the notebook's `globals()`
+    ns:dict, # the notebook's `globals()`
+    **own # options that the notebook adds to what is given, if anything is
 ) -> dict: # the options given, by name
     "What a user gave: names in an injected `# Parameters` cell, and edits of the tagged one. Raises `OptionError` for an unknown name."
     defaults = Options().as_dict()
@@ -303,6 +304,7 @@ def notebook_options(
     first = max(i for i,names in enumerate(cells) if 'platform' in names and 't_norm_mode' in names) # the tagged cell, run last
     tagged,injected = cells[first],sum(cells[first+1:], [])
     given = {k:ns[k] for k in tagged if k not in defaults or ns[k] != defaults[k]} | {k:ns[k] for k in injected}
+    if given: given = own | given
     check_dataroot(Options.of(with_demo(given)[0]).dataroot)
     return given
 

@@ -64,22 +64,23 @@ def _build(path, arch, weights):
         numbers = [n for v in arch.values() for n in (v if isinstance(v, list) else [v])]
         if any(type(v) is int and v > max(len(weights), *(n for w in weights.values() for n in w.shape)) for v in numbers): raise ValueError('more than its tensors can hold')
         with torch.device('meta'): net = build_network(arch)
-        net.to_empty(device='cpu') if {k:v.shape for k,v in net.state_dict().items()} == {k:v.shape for k,v in weights.items()} else _misfit()
-        net.load_state_dict(weights)
+        if {k:v.shape for k,v in net.state_dict().items()} != {k:v.shape for k,v in weights.items()}: raise ValueError('other names or shapes')
+        net.to_empty(device='cpu').load_state_dict(weights)
     except (KeyError, ValueError, TypeError, RuntimeError) as e:
         raise DataError(f'{path}: its header and its tensors do not fit, or are of a newer version ({" ".join(str(e).split())[:200]}): {str(arch)[:300]}') from None
     return net
 
-def _misfit(): raise ValueError('other names or shapes')
-
+# %% ../nbs/02b_checkpoint.ipynb #c008b
 def load_network(
     path:str|Path, # a network file: ours, a state dict, the PyTorch reference's or MindSpore's
     **assume # what the tensors of a file without our header cannot tell: slope, pad_mode, gl_num
 ) -> tuple[nn.Module, dict]: # the network in evaluation mode, its header
     "Rebuild a network from its file alone. Raises `DataError`."
     if not Path(path).is_file(): raise DataError(f'{path}: no such file')
-    if not (header := _own_header(path)): return read_foreign(path, **assume)
-    return _build(path, header['architecture'], safetensors.torch.load_file(path)).eval(),header
+    header = _own_header(path)
+    net,header = (_build(path, header['architecture'], safetensors.torch.load_file(path)).eval(),header) if header else read_foreign(path, **assume)
+    if not all(p.isfinite().all() for p in net.parameters()): raise DataError(f'{path}: holds weights that are no numbers (NaN or infinite), as from a training that went astray; expected finite ones')
+    return net,header
 
 def read_header(
     path:str|Path # a network file

@@ -6,7 +6,7 @@
 __all__ = ['DTYPES', 'STAGES', 'LEAVES', 'ROOTS', 'read_mindspore', 'read_tensors', 'guess_architecture', 'read_foreign']
 
 # %% ../nbs/02a_foreign.ipynb #c003
-import math, re, zipfile, zlib
+import math, re, warnings, zipfile, zlib
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -80,17 +80,19 @@ def _read_torch(path):
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as z:
                 if sum(i.file_size for i in z.infolist()) > 2*size: raise DataError(f'{path}: unpacks to more than it holds; expected the weights of a network')
-        found = torch.load(path, map_location='cpu', weights_only=True)
+        with warnings.catch_warnings(): # about a pickle's age
+            warnings.simplefilter('ignore')
+            found = torch.load(path, map_location='cpu', weights_only=True)
     except UnpicklingError as e:
         names = re.findall(r'GLOBAL (\S+)|type (\S+)|function (\S+)', str(e))
-        what = next((n for t in names for n in t if n), '') or _line(e)
-        raise DataError(f'{path}: a pickle of more than tensors ({what.strip(chr(39))}), which is not opened; expected a state dict') from None
+        what = next((n for t in names for n in t if n), 'other objects').strip("'")
+        raise DataError(f'{path}: a pickle of more than tensors ({what}), which is not opened; expected a state dict') from None
     except DataError: raise
-    except Exception as e: raise DataError(f'{path}: not a whole PyTorch file ({_line(e)})') from None # torch raises many kinds
+    except Exception as e: raise DataError(f'{path}: not a whole PyTorch file ({_line(str(e).split(". ")[0])})') from None # torch raises many kinds
     if not isinstance(found, dict) or not found: raise DataError(f'{path}: holds a {type(found).__name__}; expected a state dict: tensors by name')
     for k,v in found.items():
         if type(v) not in (Tensor, nn.Parameter) or v.layout != torch.strided or v.device.type != 'cpu':
-            raise DataError(f'{path}: {str(k)[:60]} is a {type(v).__name__}; expected a state dict: tensors by name')
+            raise DataError(f'{path}: {str(k)[:60]} is of type {type(v).__name__}; expected a state dict: tensors by name')
     if sum(v.numel() for v in found.values()) > size: raise DataError(f'{path}: claims more numbers than it has bytes; expected the weights of a network')
     return found
 
@@ -135,7 +137,7 @@ def _layers(tensors:dict) -> list: # (convolution, normalisation), each tensor n
         elif not layers or layers[-1][1] or any(tensors[n].ndim > 1 for n in names.values()):
             raise ValueError(f'holds {layer[:80]}, which is neither a convolution nor its normalisation')
         else: layers[-1][1].update(names)
-    if not 3 <= len(layers) <= 200: raise ValueError(f'holds {len(layers)} convolutions; expected the weights of one network')
+    if not 3 <= len(layers) <= 200: raise ValueError(f'holds {len(layers)} convolutions')
     return layers
 
 # %% ../nbs/02a_foreign.ipynb #c020
@@ -164,7 +166,7 @@ def guess_architecture(
         if (arch['kind'] == 'resnet') != (shapes[0][2] == 7): continue
         ours = _meta(arch | known).state_dict()
         if [tuple(ours[c['weight']].shape) for c,_ in _layers(ours)] == shapes: return arch | known
-    raise ValueError(f'holds {n} convolutions, from {shapes[0]} to {shapes[-1]}; expected a resnet or U-Net generator with as many channels out as in, or a PatchGAN discriminator')
+    raise ValueError(f'holds {n} convolutions, from {shapes[0]} to {shapes[-1]}')
 
 # %% ../nbs/02a_foreign.ipynb #c023
 ROOTS = r'(?:conv_in|down_[12]|residuals|up_[12]|conv_out|model\.model|features)\.' # of MindSpore's names; a training cell puts its own name before
@@ -203,7 +205,7 @@ def _convert(tensors, net, source):
         for leaf,name in M.items():
             if leaf in m: res[name] = tensors[m[leaf]]
             elif leaf == 'num_batches_tracked': res[name] = torch.tensor(0)
-            else: raise ValueError(f"has no {leaf} after {c['weight']}; expected normalisation")
+            else: raise ValueError(f"has no {leaf} after {c['weight']}")
     return res
 
 # %% ../nbs/02a_foreign.ipynb #c024
@@ -228,7 +230,8 @@ def read_foreign(
         net = _meta(arch := arch | {k:v for k,v in known.items() if k in params} | assumed)
         weights = _convert(tensors, net, source)
         net.to_empty(device='cpu').load_state_dict(weights)
-    except (ValueError, RuntimeError) as e: raise DataError(f'{path}: {_line(e, 300)}') from None
+    except (ValueError, RuntimeError) as e:
+        raise DataError(f'{path}: {_line(e, 300)}; expected a resnet or U-Net generator with as many channels out as in, or a PatchGAN discriminator') from None
     role,epoch = _named(path, source, arch['kind'])
     return net.eval(), dict(package=None, version=None, source=source, role=role, architecture=arch, assumed=sorted(assumed), domains=['A', 'B'],
                             image_size=None, normalisation='pixels / 127.5 - 1', epoch=epoch, options=None)

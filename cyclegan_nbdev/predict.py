@@ -95,10 +95,11 @@ class Translator:
         path:str|Path, # a network file of a generator
         platform:str='GPU', # GPU or CPU; without a GPU the CPU is used
         device_id:int=0, # which GPU
+        assume:dict|None=None, # what a file of others does not tell: slope, pad_mode, gl_num
         **kwargs # image_size, memory
     ) -> 'Translator':
         "A translator from a network file alone. Raises `DataError`."
-        net,header = load_network(path)
+        net,header = load_network(path, **assume or {})
         if header['architecture']['kind'] == 'patch': raise DataError(f"{path}: holds the discriminator {header.get('role') or ''}, not a generator")
         t = cls(net, header['architecture']['in_planes'], pick_device(platform, device_id), **kwargs)
         t.header = header
@@ -282,13 +283,16 @@ def _directions(dataroot, input, G_A_ckpt, G_B_ckpt):
         if c and not (Path(dataroot)/sub).is_dir(): raise OptionError('dataroot', str(dataroot), f'has no subfolder {sub}; other folders go to input')
     return [(c, o, Path(dataroot)/sub, other, to, p) for c,o,sub,other,to,p in both if c]
 
-def _load(path, option, **kwargs):
+def _load(path, option, assume, **kwargs):
     "A translator for an option that names a network file."
-    try: t = Translator.from_file(path, **kwargs)
+    try: t = Translator.from_file(path, assume=assume, **kwargs)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
     check_role(path, t.header, option)
-    if assumed := t.header.get('assumed'):
-        print(f'{path} does not tell', ', '.join(f"{k}={t.header['architecture'][k]}" for k in assumed), '(assumed)')
+    arch = t.header['architecture']
+    for k,v in assume.items():
+        if arch.get(k, v) != v: raise OptionError(k, v, f'{path} was made with {k}={arch[k]}')
+    if assumed := [k for k in t.header.get('assumed', ()) if k not in assume]:
+        print(f'{path} does not tell its', ', '.join(assumed) + '; taken:', ', '.join(f'{k}={arch[k]}' for k in assumed), '(give what is right as an option)')
     return t
 
 # %% ../nbs/06_predict.ipynb #c037
@@ -308,15 +312,20 @@ def predict(
     memory:float=4., # GiB for activations; an image that needs more is translated in bands, with the same result
     platform:str='GPU', # GPU or CPU; without a GPU the CPU is used
     device_id:int=0, # which GPU
+    gl_num:int|None=None, # residual blocks, where a file of others does not tell (MindSpore's: 9)
+    slope:float|None=None, # LeakyReLU slope, likewise (0.2)
+    pad_mode:str|None=None, # CONSTANT, REFLECT or SYMMETRIC, likewise (REFLECT)
     progress:bool=True # show progress bars with images/s
 ) -> Report:
     "Translate a data set's test images, or any files. Raises `OptionError` or `DataError` before anything is translated."
     _check(dict(memory=(lambda v: v > 0, 'above 0'), image_size=(lambda v: v is None or v >= 8, 'at least 8'), batch_size=(lambda v: v >= 1, 'at least 1'), quality=(lambda v: 1 <= v <= 100, '1 to 100'),
-                bits=(lambda v: v in (None, 8, 16), '8, 16'), format=(lambda v: v is None or v in FORMATS, ', '.join(FORMATS)), platform=(lambda v: v in ('GPU', 'CPU'), 'GPU, CPU')),
-           memory=memory, image_size=image_size, batch_size=batch_size, quality=quality, bits=bits, format=format, platform=platform)
+                bits=(lambda v: v in (None, 8, 16), '8, 16'), format=(lambda v: v is None or v in FORMATS, ', '.join(FORMATS)), platform=(lambda v: v in ('GPU', 'CPU'), 'GPU, CPU'),
+                gl_num=(lambda v: v is None or v >= 1, 'at least 1'), slope=(lambda v: v is None or 0 <= v <= 1, '0 to 1'), pad_mode=(lambda v: v in (None, 'CONSTANT', 'REFLECT', 'SYMMETRIC'), 'CONSTANT, REFLECT, SYMMETRIC')),
+           memory=memory, image_size=image_size, batch_size=batch_size, quality=quality, bits=bits, format=format, platform=platform, gl_num=gl_num, slope=slope, pad_mode=pad_mode)
     if bits == 16 and format not in (None, 'png', 'tif', 'tiff'): raise OptionError('bits', bits, f'format={format} holds 8 bits; png and tif hold 16')
     runs = _directions(dataroot, input, G_A_ckpt, G_B_ckpt)
-    kwargs = dict(platform=platform, device_id=device_id, image_size=image_size, memory=memory)
+    assume = {k:v for k,v in dict(gl_num=gl_num, slope=slope, pad_mode=pad_mode).items() if v is not None}
+    kwargs = dict(assume=assume, platform=platform, device_id=device_id, image_size=image_size, memory=memory)
     nets = {r[0]:_load(r[0], r[1], **kwargs) for r in runs}
     found,out,total = [find_inputs(r[2]) for r in runs],Path(outputs_dir)/'predict',Report()
     for (ckpt,_,_,other,to,beside),files in zip(runs, found):

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['FAILURES', 'spread', 'between_share', 'brightness', 'brightness_correlation', 'examine', 'diagnose', 'draw_failure',
-           'findings', 'MonitorCallback']
+           'findings', 'MonitorCallback', 'plot_monitor']
 
 # %% ../nbs/03c_monitor.ipynb #c003
 import csv, io
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from .batches import UnpairedDL # first: it quiets a warning of fastai's
@@ -80,7 +81,7 @@ def examine(
 def _collapsed(s, g):
     if not (s[f'{g}_differs'] < 1 or s[f'{g}_depends'] < .1) or s[f'{g}_wanted'] < 1: return
     return (f"{g} has collapsed: what it makes of {s['images']:.0f} different images is nearly one picture (they differ by {s[f'{g}_differs']:.1f} grey levels, "
-            f"real images by {s[f'{g}_wanted']:.1f}; dependence on the input {s[f'{g}_depends']:.2f} of 1). It will hardly recover: begin again with another seed, "
+            f"real images by {s[f'{g}_wanted']:.1f}). It will hardly recover: begin again with another seed, "
             "a lower lr or a larger lambda_A and lambda_B")
 
 def _inverted(s, g):
@@ -89,8 +90,8 @@ def _inverted(s, g):
             "The way back undoes it, so the cycle loss does not object: begin again with another seed or a larger lambda_idt")
 
 def _dead(s, d):
-    if not (s[f'{d}_differs'] < .01 or s[f'{d}_gradient'] < .001): return
     g = 'G_' + 'BA'[d == 'D_B']
+    if not (s[f'{d}_differs'] < .01 or s[f'{d}_gradient'] < .001 and not _collapsed(s, g)): return
     return (f"{d} is dead: its answers differ by {s[f'{d}_differs']:.2g} from image to image (to real ones {s[f'{d}_real']:.2f}, to generated ones {s[f'{d}_fake']:.2f}), "
             f"and {s[f'{d}_gradient']:.2%} of what {g} is told comes from it. {g} learns nothing from it: begin again with a lower lr or another init_gain")
 
@@ -168,3 +169,18 @@ class MonitorCallback(Callback):
             if (failure, net) in before: continue
             print(f'epoch {epoch}: {text}', flush=True)
             with atomic_path(self.folder/f'imgs/{epoch}_{net}_{failure}.png') as tmp: draw_failure(failure, net, images, text).savefig(tmp, dpi=100)
+
+# %% ../nbs/03c_monitor.ipynb #c030
+def plot_monitor(
+    folder:str|Path # a run folder
+):
+    "The monitor's figures over the epochs of a run."
+    rows = _read((Path(folder)/'monitor.csv').read_text())
+    panels = {'dependence on the input':('depends', 'G', 0, .1), 'brightness, input to output':('brightness', 'G', -1, min(-.5, rows[-1]['layout']-.5)),
+              'answers differ by':('differs', 'D', 0, .01), 'adversarial gradient, share':('gradient', 'D', 0, .001)}
+    fig,axs = plt.subplots(1, 4, figsize=(13, 2.6))
+    for ax,(title,(figure,kind,lowest,limit)) in zip(axs, panels.items()):
+        for net in (f'{kind}_A', f'{kind}_B'): ax.plot([r['epoch'] for r in rows], [r[f'{net}_{figure}'] for r in rows], '.-', label=net)
+        ax.axhspan(lowest, limit, color='red', alpha=.25, lw=0)
+        ax.set(title=title, xlabel='epoch', ylim=(lowest, None)); ax.legend()
+    plt.tight_layout()

@@ -33,6 +33,7 @@ from .checkpoint import load_weights, place_discriminators, save_network
 from .core import (DataError, OptionError, Options, atomic_path, pick_device, seed_everything, with_demo)
 from .data import CITYSCAPES, image_grid, make_demo_scenes, to_image
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
+from .monitor import MonitorCallback
 from .networks import architecture, build_network, init_weights
 from .scores import score_images
 from .state import STATE, FiniteCallback, RunFolder, StateCallback, find_state, memory_errors, resumed_options, stop_signals
@@ -309,7 +310,7 @@ def _train(o, run, state, demo, cbs):
         dls = unpaired_dls(o.replace(dataroot=str(folder/'demo_scenes')), device)
     with atomic_path(folder/'config.json') as tmp: tmp.write_text(json.dumps(o.as_dict(), indent=1))
     seed_everything(o.seed, deterministic=not o.use_random)
-    learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), SaveCallback(folder, o), *([EMACallback(o.ema)] if o.ema else []),
+    learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), MonitorCallback(folder, o), SaveCallback(folder, o), *([EMACallback(o.ema)] if o.ema else []),
         *([ProfilerCallback(folder)] if o.need_profiler else []), *_logger_callbacks(o, folder), *cbs, FiniteCallback(), StateCallback(folder/STATE, o, state)])
     learn.path = folder
     learn.gather_args = dict # W&B has the options from wandb.init; what fastai gathers beside them, 2.8.12 cannot log (its issue 4173)

@@ -32,6 +32,12 @@ def _nearest_of_all(colours):
         table[r] = best & 255
     return table.ravel()
 
+@cache
+def _codes_of_all(colours, judged, void):
+    "The same, plus 128 where a class that is not judged, or a void colour, is nearest."
+    judged = np.array([*judged, *(False for _ in void)])
+    return _nearest_of_all(colours) | np.where(judged, 0, 128).astype(np.uint8)[_nearest_of_all.__wrapped__(colours + void)]
+
 def _look_up(table, x):
     "A number for each colour of an (H, W, 3) uint8 array, in pieces that fit the processor's cache."
     flat,found = x.reshape(-1, 3),np.empty(x.shape[0]*x.shape[1], np.uint8)
@@ -96,10 +102,7 @@ class Palette:
 
     def codes(self, img) -> np.ndarray: # (H, W) uint8
         "The same for a true label map, plus 128 where the official protocol does not judge."
-        x = as_rgb(img)
-        judged = np.array([n not in self.ignored for n in self.names] + [False]*len(self.void))
-        out = _look_up(_nearest_of_all((*self.colours.values(), *self.void.values())), x)
-        return _look_up(_nearest_of_all(tuple(self.colours.values())), x) | np.where(judged, 0, 128).astype(np.uint8)[out]
+        return _look_up(_codes_of_all(tuple(self.colours.values()), tuple(n not in self.ignored for n in self.names), tuple(self.void.values())), as_rgb(img))
 
     @classmethod
     def load(cls,

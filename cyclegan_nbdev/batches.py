@@ -24,6 +24,7 @@ from torch import Tensor
 from .core import DataError, OptionError, Options, check_dataroot
 from .data import find_images, image_grid, progress_bar
 from .pictures import read_picture
+from .ranks import first_then_others, share_of_epoch
 
 # %% ../nbs/01a_batches.ipynb #c006
 def default_cache_dir() -> Path:
@@ -186,11 +187,14 @@ def _stack(images):
 
 class UnpairedDL(DataLoader):
     "fastai `DataLoader` of batches (A, B): plain float tensors (N, C, H, W) in [-1, 1]."
+    rank,world = 0,1 # of the processes that share an epoch
+    def __len__(self) -> int: return math.ceil(self.n/(self.bs*self.world))
     def get_idxs(self) -> list:
         def order(n, total):
             rounds = [self.rng.sample(range(n), n) if self.shuffle else range(n) for _ in range(math.ceil(total/n))]
             return [i for r in rounds for i in r][:total]
-        return list(zip(order(len(self.dataset.A), self.n), order(len(self.dataset.B), self.n)))
+        pairs = list(zip(order(len(self.dataset.A), self.n), order(len(self.dataset.B), self.n)))
+        return share_of_epoch(pairs, self.bs, self.rank, self.world)
     def create_batch(self, b:list) -> tuple: return *_stack([o[0] for o in b]),*_stack([o[1] for o in b])
     def show_batch(self, b:tuple|None=None, max_n:int=6):
         "Show images of A over images of B."
@@ -234,7 +238,7 @@ def unpaired_dls(
     side = None if o.preprocess=='crop' else 2*(o.image_size if o.preprocess=='resized_crop' else o.load_size or round(o.image_size*286/256))
     def images(split):
         folders = [root/f'{split}{d}' for d in 'AB']
-        return UnpairedImages(*[ImageCache(find_images(f, o.max_dataset_size), o.in_planes, side, o.cache_dir, progress) for f in folders])
+        return first_then_others(lambda: UnpairedImages(*[ImageCache(find_images(f, o.max_dataset_size), o.in_planes, side, o.cache_dir, progress) for f in folders]))
     test = 'test' if (root/'testA').is_dir() and (root/'testB').is_dir() else 'train'
     dls = DataLoaders(UnpairedDL(images('train'), bs=o.batch_size, shuffle=o.use_random, after_batch=_Augmented(o, True)),
                       UnpairedDL(images(test), bs=o.batch_size, after_batch=_Augmented(o, False)))

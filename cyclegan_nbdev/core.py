@@ -56,7 +56,7 @@ def option(
 class RunOptions:
     platform:str = option('GPU', 'where to compute; without a GPU the CPU is used and says so', ('GPU', 'CPU', 'Ascend'))
     device_id:int = option(0, 'which GPU', lo=0)
-    device_num:int = option(1, 'number of devices; one is supported so far', lo=1)
+    device_num:int = option(1, 'processes on this machine that share the work, one for each device; torchrun and accelerate launch start them, too', lo=1)
     outputs_dir:str = option('outputs', 'folder for everything the run writes')
     use_random:bool = option(True, 'False: no shuffling, augmentation or dropout, fixed seed, deterministic kernels')
     seed:int|None = option(None, 'seed of every random number; None draws one and records it in config.json', lo=0, hi=2**32-1)
@@ -205,7 +205,6 @@ def _check_together(o):
     "Raise `OptionError` where options do not fit each other."
     if o.platform == 'Ascend': raise OptionError('platform', 'Ascend',
         'train on GPU or CPU; Ascend devices run a trained generator as a MindIR file, whose export is planned')
-    if o.device_num > 1: raise OptionError('device_num', o.device_num, 'training on several devices is not supported yet; allowed: 1')
     _check_network(o)
     if o.load_size is not None and o.load_size < o.image_size: raise OptionError('load_size', o.load_size,
         f'allowed: at least image_size={o.image_size}')

@@ -17,12 +17,14 @@ import safetensors.torch
 import torch
 from .batches import UnpairedDL # first: it quiets a warning of fastai's
 from fastai.callback.core import Callback, CancelEpochException, CancelFitException
+from fastai.torch_core import get_model
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from . import __version__
 from .checkpoint import save_tensors
 from .core import CycleGANError, DataError, OptionError, Options
+from .ranks import gathered, most, rank, world
 
 # %% ../nbs/03d_state.ipynb #c006
 def _pack(x, at, tensors):
@@ -118,11 +120,12 @@ def _grab(path):
 STATE = 'state.safetensors'
 
 class RunFolder:
-    "A folder that no other run can take while this one has it. Raises `OptionError`."
+    "A folder that no other run can take while this one has it; in a run of many processes the first one takes it. Raises `OptionError`."
     def __init__(self,
         path:str|Path # `outputs_dir`; made if need be, and removed again if nothing is written into it
     ):
         self.path = Path(path)
+        if rank(): return
         if self.path.exists() and not self.path.is_dir(): raise OptionError('outputs_dir', str(path), 'is a file; give a folder')
         self.made = [p for p in (self.path, *self.path.parents) if not p.exists()]
         try:
@@ -140,6 +143,7 @@ class RunFolder:
         state:dict|None=None # of the run to continue; None: a new run
     ):
         "Make the folder ready; before a new run an earlier one that saved anything is kept under a numbered name."
+        if rank(): return
         try:
             if state: return self._sweep(state)
             if (self.path/STATE).exists() or any((self.path/'ckpt').glob('*')): # less is not worth keeping
@@ -161,13 +165,14 @@ class RunFolder:
 
     def __enter__(self): return self
     def __exit__(self, *_):
+        if rank(): return
         with suppress(OSError): (self.path/'.lock').unlink()
         self.file.close()
         for p in self.made:
             with suppress(OSError): p.rmdir()
 
 # %% ../nbs/03d_state.ipynb #c021
-HARMLESS = ('device_id', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler',
+HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler',
             'resume', 'save_state_minutes') # they leave the arithmetic alone; whether the images in dataroot are the same is looked at by itself
 def resumed_options(
     given:dict # options by name, as a user gave them
@@ -222,7 +227,7 @@ def stop_signals():
     def note(number, frame):
         if number in caught and number == signal.SIGINT: raise KeyboardInterrupt
         caught.append(signal.Signals(number))
-        print(f'\n{caught[-1].name}: finishing the step, then saving', flush=True)
+        if rank() == 0: print(f'\n{caught[-1].name}: finishing the step, then saving', flush=True)
     if threading.current_thread() is threading.main_thread(): old = {s:signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
     try: yield caught
     finally:
@@ -277,6 +282,14 @@ def _put(x, values):
         if isinstance(getattr(x, k), nn.Module) or hasattr(type(getattr(x, k)), 'resumed'): _put(getattr(x, k), values[k])
         else: setattr(x, k, values[k])
 
+def _own_share(ranks, seed):
+    "What this process goes on with, from what each of the run's processes had: its own where they are as many, else a part of all pools and new random numbers."
+    if len(ranks) == world(): return ranks[rank()]
+    random.seed(seed + rank()); np.random.seed((seed + rank()) % 2**32); torch.manual_seed(seed + rank())
+    if ranks[0]['model'] is None: return dict(random=random_states(), model=None)
+    pools = {k: {'images': [im for r in ranks for im in r['model'][k]['images']][rank()::world()]} for k in ranks[0]['model']}
+    return dict(random=random_states(), model=pools)
+
 def _to(x, device):
     if isinstance(x, dict): return {k:_to(v, device) for k,v in x.items()}
     if isinstance(x, list): return [_to(v, device) for v in x]
@@ -314,46 +327,53 @@ class StateCallback(Callback):
     def _restore(self, dl):
         s,device,self.saved = self.saved,self.dls.device,None
         values = _to(s['values'], device)
-        self.model.load_state_dict(values.pop('weights'))
-        for name,v in values.items(): _put(self.model if name == 'model' else getattr(self.learn, name), v)
+        own = _own_share(s['ranks'], s['options']['seed'] + s['train_iter'])
+        get_model(self.model).load_state_dict(values.pop('weights'))
+        for name,v in values.items():
+            if hasattr(self.learn, name): _put(getattr(self.learn, name), v) # only the first process has those that write
+        if own['model']: _put(get_model(self.model), _to(own['model'], device))
         groups = self.opt.state_dict()['param_groups']
         for g,lr in zip(groups, s['lrs']): g['lr'] = lr
         self.opt.load_state_dict(dict(state=s['optimizer'], param_groups=groups))
         r,old = self.recorder,s['recorder']
         r.values,r.iters,r.lrs,r.losses = old['values'],old['iters'],old['lrs'].tolist(),list(old['losses'])
         r.smooth_loss.count,r.smooth_loss.val = old['smooth']
-        self.learn.train_iter,self.first = s['train_iter'],s['batch']
+        self.learn.train_iter,self.first = s['train_iter'],s['batch']*len(dl)//s['n_batches']
         self.learn.pct_train = s['pct_train'] if self.o.max_epoch == s['options']['max_epoch'] else (s['epoch'] + s['batch']/s['n_batches'])/self.o.max_epoch
         version,numbers,gauss = s['rng']
         dl.rng.setstate((version, tuple(numbers), gauss))
-        self.ready = lambda: set_random_states(s['random'], device)
+        self.ready = lambda: set_random_states(own['random'], device)
         if not self.first: self.ready()
 
     def before_batch(self): self.learn.iter += self.first
     def after_batch(self):
-        late = time.monotonic() - self.saved_at >= 60*self.o.save_state_minutes
-        if self.caught or late: self._save(self.epoch, self.iter+1, self.rng)
-        self._stop_if_asked(self.epoch, self.iter+1)
+        late,asked = most(time.monotonic() - self.saved_at >= 60*self.o.save_state_minutes, max(self.caught, default=0))
+        if asked or late: self._save(self.epoch, self.iter+1, self.rng)
+        self._stop_if(asked, self.epoch, self.iter+1)
 
     def after_epoch(self):
         if self.epoch < self.start: return
         self._save(self.epoch+1, 0, self.dls.train.rng.getstate())
-        self._stop_if_asked(self.epoch+1, 0)
+        self._stop_if(*most(max(self.caught, default=0)), self.epoch+1, 0)
 
     def _save(self, epoch, batch, rng):
         self.finite.check()
-        r = self.recorder
-        values = dict(weights=self.model.state_dict()) | {c.name:c for c in self.learn.cbs if hasattr(type(c), 'resumed')}
-        if hasattr(type(self.model), 'resumed'): values['model'] = self.model
+        r,model = self.recorder,get_model(self.model)
+        own = dict(random=random_states(self.dls.device), model=model if hasattr(type(model), 'resumed') else None)
+        tensors = {}
+        ranks = gathered(_unpack(_pack(own, '', tensors), tensors))
+        if rank(): return
+        values = dict(weights=model.state_dict()) | {c.name:c for c in self.learn.cbs if hasattr(type(c), 'resumed')}
         save_state(self.path, dict(options=self.o.as_dict(), images=self.images, epoch=epoch, batch=batch, n_batches=len(self.dls.train), rng=rng,
-            random=random_states(self.dls.device), values=values, train_iter=self.train_iter, pct_train=self.pct_train,
+            ranks=ranks, values=values, train_iter=self.train_iter, pct_train=self.pct_train,
             optimizer=self.opt.state_dict()['state'], lrs=[h['lr'] for h in self.opt.hypers],
             recorder=dict(values=[list(v) for v in r.values], iters=list(r.iters), lrs=torch.tensor(r.lrs, dtype=torch.float64),
                           losses=torch.stack(r.losses) if r.losses else torch.zeros(0), smooth=[r.smooth_loss.count, r.smooth_loss.val])))
         self.saved_at = time.monotonic()
 
-    def _stop_if_asked(self, epoch, batch):
-        if not self.caught: return
+    def _stop_if(self, asked, epoch, batch):
+        if not asked: return
+        number = signal.Signals(int(asked))
         done = f'{epoch} epochs' + f' and {batch} of {len(self.dls.train)} steps'*bool(batch)
-        self.stopped = Interrupted(f'{self.caught[0].name} after {done}: the run is saved; the same command continues it', self.caught[0])
+        self.stopped = Interrupted(f'{number.name} after {done}: the run is saved; the same command continues it', number)
         raise CancelFitException

@@ -8,7 +8,7 @@ __all__ = ['translate', 'CycleGAN', 'CycleGANCallback', 'lr_schedule', 'cyclegan
            'plot_history', 'show_samples', 'show_options']
 
 # %% ../nbs/04_train.ipynb #c007
-import csv, json, random, re, sys, time
+import csv, json, os, random, re, subprocess, sys, time
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.metrics import ValueMetric
 from fastai.optimizer import OptimWrapper
+from fastai.torch_core import get_model
 from fastcore.imports import IN_NOTEBOOK
 from IPython.display import Markdown, display
 from PIL import Image
@@ -35,8 +36,9 @@ from .data import CITYSCAPES, image_grid, make_demo_scenes, to_image
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
 from .monitor import MonitorCallback
 from .networks import architecture, build_network, init_weights
+from .ranks import first_then_others, join_ranks, mean_of_ranks, most, process_group, rank, world
 from .scores import score_images
-from .state import STATE, FiniteCallback, RunFolder, StateCallback, find_state, memory_errors, resumed_options, stop_signals
+from .state import STATE, FiniteCallback, RunFolder, StateCallback, TrainingError, find_state, memory_errors, resumed_options, stop_signals
 
 # %% ../nbs/04_train.ipynb #c012
 def translate(
@@ -95,6 +97,7 @@ class CycleGANCallback(Callback):
     resumed = ('total', 'steps')
     fitting = False # fastai sends before_fit for a mere validation, too
     def before_train(self): self.total,self.steps,self.fitting = 0,0,True
+    def after_train(self): self.total = mean_of_ranks(self.total)
     def after_fit(self): self.fitting = False
     def before_batch(self): self.learn.xb = self.learn.yb = self.xb + self.yb
     def after_loss(self):
@@ -153,16 +156,17 @@ class HistoryCallback(Callback):
 
     def _start_window(self): self.total,self.steps,self.since = 0,0,time.perf_counter()
     def _end_window(self):
-        means = (self.total/self.steps).tolist()
+        means = mean_of_ranks(self.total/self.steps).tolist()
         ms = self.spent/self.steps*1000
         self._write([self.epoch+1, self.step, f'{self.opt.hypers[0]["lr"]:.3g}', f'{ms:.1f}', *(f'{v:.5f}' for v in means)])
         said = ' '.join(f'{k} {v:.2f}' for k,v in zip(self.loss_func.parts, means))
         if hasattr(self.learn, 'progress'): self.progress.pbar.comment = said
-        else:
+        elif rank() == 0:
             left = (self.n_epoch*len(self.dls.train) - self.step)*ms/1000
             print(f'epoch {self.epoch+1}/{self.n_epoch}, step {self.step}, {ms:.0f} ms/step, {left/60:.1f} min left: {said}', flush=True)
         self._start_window()
     def _write(self, row, mode='a'):
+        if rank(): return
         try:
             with open(self.path, mode, newline='') as f: csv.writer(f).writerow(row)
         except OSError as e: raise DataError(f'{self.path}: cannot be written ({e.strerror})') from None
@@ -175,6 +179,7 @@ class HistoryCallback(Callback):
     def text(self) -> str: return self.path.read_bytes().decode()
     @text.setter
     def text(self, text):
+        if rank(): return
         with atomic_path(self.path) as tmp: tmp.write_bytes(text.encode())
 
 # %% ../nbs/04_train.ipynb #c030
@@ -186,7 +191,7 @@ class EMACallback(Callback):
     def before_fit(self): self.run = not hasattr(self.learn, 'lr_finder')
     def before_train(self):
         if self.average is not None: return
-        self.current = nn.ModuleDict(dict(G_A=self.model.G_A, G_B=self.model.G_B))
+        self.current = nn.ModuleDict({k:getattr(get_model(self.model), k) for k in ('G_A', 'G_B')})
         self.average = AveragedModel(self.current, multi_avg_fn=get_ema_multi_avg_fn(self.decay), use_buffers=True)
         self.generators = self.average.module
     def after_batch(self): self.average.update_parameters(self.current)
@@ -195,7 +200,7 @@ def final_generators(
     learn:Learner # while or after training
 ) -> tuple[nn.Module, nn.Module]: # G_A, G_B
     "The generators to judge a run by: the averaged ones where there are any."
-    g = learn.ema.generators if hasattr(learn, 'ema') and learn.ema.average is not None else dict(G_A=learn.model.G_A, G_B=learn.model.G_B)
+    g = learn.ema.generators if hasattr(learn, 'ema') and learn.ema.average is not None else vars(get_model(learn.model))['_modules']
     return g['G_A'].eval(),g['G_B'].eval()
 
 # %% ../nbs/04_train.ipynb #c031
@@ -213,7 +218,7 @@ class SaveCallback(Callback):
 
     def _checkpoint(self, epoch):
         save = lambda name,net,role: save_network(self.folder/f'ckpt/{name}_{epoch}.safetensors', net, role, self.o, epoch)
-        for role in ('G_A', 'G_B', 'D_A', 'D_B'): save(role, getattr(self.model, role), role)
+        for role in ('G_A', 'G_B', 'D_A', 'D_B'): save(role, getattr(get_model(self.model), role), role)
         if hasattr(self.learn, 'ema'):
             for role in ('G_A', 'G_B'): save(f'{role}_ema', self.ema.generators[role], role)
         if self.o.keep_checkpoints: self._prune()
@@ -290,36 +295,57 @@ def train(
     values,demo = with_demo(resumed_options(given))
     o = place_discriminators(Options.of(values))
     if o.kd and not cbs: raise OptionError('kd', True, 'distillation is run by nbs/05_distill.ipynb or cyclegan_train')
-    with RunFolder(o.outputs_dir) as run, memory_errors(o):
+    if o.device_num > 1 and world() == 1: return _launch(given, o)
+    with process_group(o.platform), RunFolder(o.outputs_dir) as run, memory_errors(o):
         state = find_state(o)
         seed = state['options']['seed'] if state else o.seed if o.seed is not None else 0 if not o.use_random else random.SystemRandom().randrange(2**32)
+        seed = int(most(0 if rank() else seed)[0]) # the first one's; and nobody goes on before all have looked for a state
         learn = _train(o.replace(seed=seed), run, state, demo, cbs or [])
     if learn.state.stopped: raise learn.state.stopped
     return learn
 
+def _launch(given, o):
+    "The same run in `device_num` processes on this machine, by torchrun; then a `Learner` with what they learned."
+    words = [w for k,v in given.items() for w in (f'--{k}', str(v))]
+    p = subprocess.Popen([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', str(o.device_num), '-m', 'cyclegan_nbdev.cli', 'train', *words])
+    try: code = p.wait()
+    except BaseException: # the processes save before they go
+        p.terminate(); p.wait()
+        raise
+    if code: raise TrainingError(f'device_num={o.device_num}: the processes ended with exit code {code}; what they said is above')
+    folder = Path(o.outputs_dir)
+    o = Options.load(folder/'config.json')
+    last = {f'{r}_ckpt': str(folder/f'ckpt/{r}_{o.max_epoch}.safetensors') for r in ('G_A', 'G_B', 'D_A', 'D_B')}
+    learn = cyclegan_learner(unpaired_dls(o.replace(dataroot=o.dataroot or str(folder/'demo_scenes')), pick_device(o.platform, o.device_id)), o.replace(**last))
+    learn.path = folder
+    return learn
+
 def _train(o, run, state, demo, cbs):
-    device,folder = pick_device(o.platform, o.device_id),run.path
+    device,folder = pick_device(o.platform, int(os.environ.get('LOCAL_RANK', o.device_id))),run.path
+    say = (lambda *words: None) if rank() else print
     seed_everything(o.seed, deterministic=not o.use_random)
     CycleGAN(o) # a wrong checkpoint is noticed before anything is written
     if o.dataroot: dls = unpaired_dls(o, device)
     run.begin(state)
-    if o.platform == 'GPU' and device.type == 'cpu': print('platform=GPU: torch finds no GPU here; computing on the CPU')
+    if o.platform == 'GPU' and device.type == 'cpu': say('platform=GPU: torch finds no GPU here; computing on the CPU')
     if not o.dataroot:
-        print('no dataroot: training on generated street scenes,', 'with', *(f'{k}={v}' for k,v in demo.items()))
-        if not state: make_demo_scenes(folder/'demo_scenes', o.image_size)
+        say('no dataroot: training on generated street scenes,', 'with', *(f'{k}={v}' for k,v in demo.items()))
+        if not state: first_then_others(lambda: rank() == 0 and make_demo_scenes(folder/'demo_scenes', o.image_size))
         dls = unpaired_dls(o.replace(dataroot=str(folder/'demo_scenes')), device)
-    with atomic_path(folder/'config.json') as tmp: tmp.write_text(json.dumps(o.as_dict(), indent=1))
-    seed_everything(o.seed, deterministic=not o.use_random)
-    learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), MonitorCallback(folder, o), SaveCallback(folder, o), *([EMACallback(o.ema)] if o.ema else []),
-        *([ProfilerCallback(folder)] if o.need_profiler else []), *_logger_callbacks(o, folder), *cbs, FiniteCallback(), StateCallback(folder/STATE, o, state)])
+    seed_everything((o.seed + rank()) % 2**32, deterministic=not o.use_random)
+    learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), *([EMACallback(o.ema)] if o.ema else []), *cbs, FiniteCallback(), StateCallback(folder/STATE, o, state)])
+    if rank() == 0:
+        with atomic_path(folder/'config.json') as tmp: tmp.write_text(json.dumps(o.as_dict(), indent=1))
+        learn.add_cbs([MonitorCallback(folder, o), SaveCallback(folder, o), *([ProfilerCallback(folder)] if o.need_profiler else []), *_logger_callbacks(o, folder)])
+    join_ranks(learn, device.type == 'cpu')
     learn.path = folder
     learn.gather_args = dict # W&B has the options from wandb.init; what fastai gathers beside them, 2.8.12 cannot log (its issue 4173)
-    before = None if o.dataroot else demo_accuracy(learn)
-    live = IN_NOTEBOOK or sys.stdout.isatty() # elsewhere, as in the log of a batch job, lines instead of a moving bar
+    before = None if o.dataroot or rank() else demo_accuracy(learn)
+    live = (IN_NOTEBOOK or sys.stdout.isatty()) and rank() == 0 # elsewhere, as in the log of a batch job, lines instead of a moving bar
     with nullcontext() if live else learn.no_bar(), nullcontext() if live else learn.no_logging(), stop_signals() as learn.state.caught: fit(learn, o)
     if learn.state.stopped: return learn
     if before is not None: print(f'photo → label pixel accuracy on the {dls.valid.n} test scenes: {before:.1%} before training, {demo_accuracy(learn):.1%} after')
-    print(f'the run is in {folder}')
+    say(f'the run is in {folder}')
     return learn
 
 # %% ../nbs/04_train.ipynb #c052

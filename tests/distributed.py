@@ -24,7 +24,7 @@ def torchrun(n, *command, options=()):
 def end(p, code=0):
     "Wait for a process; what it said."
     said = p.communicate()[0]
-    assert (p.returncode == 0) == (code == 0), said[-4000:]
+    assert (p.returncode == 0) == (code == 0), said[-2000:]
     return said
 
 def words(**options): return [w for k,v in options.items() for w in (f'--{k}', v)]
@@ -44,7 +44,10 @@ def fit_in_double(folder, scenes, batch_size):
     from cyclegan_nbdev.core import Options, seed_everything
     from cyclegan_nbdev.ranks import join_ranks, process_group, rank
     from cyclegan_nbdev.train import cyclegan_learner, fit
+    from cyclegan_nbdev.losses import CycleGANLoss
     from fastai.callback.core import Callback
+    class Single(CycleGANLoss): # fastai's recorder takes no other
+        def forward(self, *args): return super().forward(*args).float()
     class Doubles(Callback):
         def before_batch(self): self.learn.xb = tuple(x.double() for x in self.xb)
     o = Options(dataroot=scenes, cache_dir=str(Path(scenes).parent/'cache'), batch_size=batch_size, max_epoch=5, use_random=False, pool_size=0, **TINY)
@@ -52,6 +55,7 @@ def fit_in_double(folder, scenes, batch_size):
         seed_everything(o.seed)
         learn = cyclegan_learner(unpaired_dls(o), o, [Doubles()])
         learn.model.double()
+        learn.loss_func = Single(o)
         join_ranks(learn, cpu=True)
         with learn.no_bar(), learn.no_logging(): fit(learn, o)
         if rank() == 0: torch.save(learn.model.state_dict(), folder)

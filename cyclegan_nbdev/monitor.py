@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from .batches import UnpairedDL # first: it quiets a warning of fastai's
 from fastai.callback.core import Callback
+from fastai.torch_core import get_model
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -159,7 +160,7 @@ class MonitorCallback(Callback):
         n = min(self.n, len(dl.dataset.A), len(dl.dataset.B))
         A,B = dl.after_batch(tuple(t.to(self.dls.device) for t in dl.create_batch([dl.dataset[i, i] for i in range(n)])))
         self.model.eval()
-        stats,images = examine({r:getattr(self.model, r) for r in ('G_A', 'G_B', 'D_A', 'D_B')}, A, B, self.o)
+        stats,images = examine({r:getattr(get_model(self.model), r) for r in ('G_A', 'G_B', 'D_A', 'D_B')}, A, B, self.o)
         self.model.train()
         before = diagnose(self.rows[-1]) if self.rows else {}
         self.rows.append(dict(epoch=epoch) | stats)

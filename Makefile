@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test faults report readme outputs clean
+.PHONY: demo test app-test faults report readme outputs clean
 
 demo: $(VENV)/.ready
 	$(BIN)/cyclegan_train --platform CPU --outputs_dir outputs
@@ -16,6 +16,10 @@ test: $(VENV)/.ready
 # training runs killed, out of disk, locked out: minutes
 faults: $(VENV)/.ready
 	$(BIN)/python tests/faults.py
+
+# the web page in a real Chromium (Debian: apt install chromium chromium-driver); RUN=a run folder
+app-test: $(VENV)/.ready
+	$(BIN)/python tests/app_browser.py $(if $(RUN),--run_dir $(RUN)) --shots outputs/page
 
 # the same run as a notebook with curves and pictures: out.ipynb
 report: $(VENV)/.ready

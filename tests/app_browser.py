@@ -1,0 +1,215 @@
+"The web page in a real Chromium without network access: clicked, uploaded to, read. `--run_dir` takes a trained run; without it the demo is trained for one epoch."
+import argparse
+import base64
+import io
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from cyclegan_nbdev.app import load_translators, newest_generators
+from cyclegan_nbdev.data import street_scene
+
+CLI = [sys.executable, '-m', 'cyclegan_nbdev.cli']
+arguments = argparse.ArgumentParser(description=__doc__)
+arguments.add_argument('--run_dir', help='a run folder')
+arguments.add_argument('--shots', help='folder for screenshots')
+args = arguments.parse_args()
+work = Path(tempfile.mkdtemp())
+
+def eventually(f, seconds=40):
+    "What `f` gives once it gives something."
+    end = time.time() + seconds
+    while True:
+        try:
+            if found := f(): return found
+            wrong = 'nothing came'
+        except Exception as e: wrong = e
+        if time.time() > end: raise AssertionError(f'not within {seconds} s: {wrong}')
+        time.sleep(.2)
+
+@contextmanager
+def served(*options):
+    "`cyclegan_app` at a free port; its address."
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    p = subprocess.Popen([*CLI, 'app', '--platform', 'CPU', '--port', str(port), *map(str, options)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        line = next(l for l in p.stdout if 'the page is at' in l)
+        yield re.search(r'http\S+', line)[0]
+    finally: p.terminate(); p.wait(20)
+
+@contextmanager
+def chromium():
+    o = webdriver.ChromeOptions()
+    for a in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--hide-scrollbars', '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1'): o.add_argument(a)
+    o.set_capability('goog:loggingPrefs', dict(browser='ALL', performance='ALL'))
+    o.add_experimental_option('prefs', {'download.default_directory': str(work/'downloads')})
+    driver = shutil.which('chromedriver') # else selenium looks for one
+    d = webdriver.Chrome(options=o, service=webdriver.ChromeService(driver) if driver else None)
+    try: yield d
+    finally: d.quit()
+
+def window(d, width, height):
+    d.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', dict(width=width, height=height, deviceScaleFactor=1, mobile=width < 600))
+
+def shot(d, name):
+    if not args.shots: return
+    Path(args.shots).mkdir(parents=True, exist_ok=True)
+    time.sleep(1)
+    d.save_screenshot(f'{args.shots}/{name}.png')
+
+def find(d, css): return d.find_element(By.CSS_SELECTOR, css)
+def text(d, css): return find(d, css).text
+def tab(d, name): eventually(lambda: [b for b in d.find_elements(By.CSS_SELECTOR, 'button[role=tab]') if b.text == name])[0].click()
+def got(url): return urllib.request.urlopen(url).read()
+def picture(url): return np.asarray(Image.open(io.BytesIO(got(url))).convert('RGB'))
+def shown(d, css, i): return picture(d.find_elements(By.CSS_SELECTOR, f'{css} img')[i].get_attribute('src'))
+def shows(d, css, i, wanted): return eventually(lambda: (a := shown(d, css, i)).shape == wanted.shape and (a == wanted).all())
+def downloaded(d, css, name):
+    "Click a download button; the file that comes."
+    find(d, css).click()
+    return eventually(lambda: (work/'downloads'/name).is_file() and work/'downloads'/name)
+def clear(d):
+    for name in ('Remove Image', 'Upload file'):
+        for b in d.find_elements(By.CSS_SELECTOR, f'#source [aria-label="{name}"]'): b.click()
+    eventually(lambda: find(d, '#source input[type=file]'))
+def toast(d):
+    said = eventually(lambda: text(d, '.toast-body'))
+    find(d, '.toast-close').click()
+    eventually(lambda: not d.find_elements(By.CSS_SELECTOR, '.toast-body'))
+    return said
+
+def one_picture(d, ts, photo, label):
+    there = {k:np.asarray(ts[k](im)) for k,im in (('A', photo), ('B', label))}
+    find(d, '#source input[type=file]').send_keys(str(work/'photo.png'))
+    eventually(lambda: '320 × 200 pixels' in text(d, '#said'))
+    both = [i for i,im in enumerate(d.find_elements(By.CSS_SELECTOR, '#there img'))]
+    assert len(both) == 2, both
+    assert any((shown(d, '#there', i) == there['A']).all() for i in both), 'the translation is not what the network makes'
+    assert any((shown(d, '#back', i) == np.asarray(ts['B'](ts['A'](photo)))).all() for i in both), 'the way back is not what the networks make'
+    assert (np.asarray(Image.open(downloaded(d, '#full', 'photo_translated.png'))) == there['A']).all()
+
+def slider(d):
+    "Drag the handle: the line between the two pictures moves along."
+    clip = lambda: [im.get_attribute('style') for im in d.find_elements(By.CSS_SELECTOR, '#there img')]
+    before,handle = clip(),find(d, '#there [data-testid=slider]')
+    ActionChains(d).click_and_hold(handle).move_by_offset(80, 0).release().perform()
+    eventually(lambda: clip() != before)
+
+def directions(d, ts, photo):
+    d.find_elements(By.CSS_SELECTOR, '#way input')[1].click()
+    wanted = np.asarray(ts['B'](photo))
+    eventually(lambda: any(shown(d, '#there', i).shape == wanted.shape and (shown(d, '#there', i) == wanted).all() for i in (0, 1)))
+    d.find_elements(By.CSS_SELECTOR, '#way input')[0].click()
+
+def an_example(d):
+    side = text(d, '#said')
+    d.find_elements(By.CSS_SELECTOR, '#examples .gallery-item')[-1].click() # a label map, so the other direction
+    eventually(lambda: text(d, '#said') != side and d.find_elements(By.CSS_SELECTOR, '#way input')[1].is_selected())
+    d.find_elements(By.CSS_SELECTOR, '#way input')[0].click()
+
+def paste(d, ts, label):
+    "Put a picture on the clipboard, and press the button that takes it."
+    d.execute_cdp_cmd('Browser.grantPermissions', dict(permissions=['clipboardReadWrite', 'clipboardSanitizedWrite']))
+    data = base64.b64encode((work/'label.png').read_bytes()).decode()
+    d.execute_async_script("const [data,done] = arguments; fetch('data:image/png;base64,' + data).then(r => r.blob()).then(b => navigator.clipboard.write([new ClipboardItem({'image/png':b})])).then(() => done(''), e => done('' + e))", data)
+    clear(d)
+    find(d, '#source [aria-label="Paste from clipboard"]').click()
+    eventually(lambda: '160 × 120 pixels' in text(d, '#said'))
+
+def a_bad_file(d):
+    clear(d)
+    find(d, '#source input[type=file]').send_keys(str(work/'words.png'))
+    said = toast(d)
+    assert 'words.png: not a readable image' in said and str(work) not in said, said
+
+def many(d, ts, photo, label):
+    tab(d, 'Many pictures')
+    find(d, '#files input[type=file]').send_keys('\n'.join(str(work/n) for n in ('photo.png', 'label.png', 'words.png')))
+    eventually(lambda: 'words' in text(d, '#files'))
+    find(d, '#go').click()
+    eventually(lambda: '2 images in' in text(d, '#said_many') and 'words.png: not a readable image' in text(d, '#said_many'))
+    with zipfile.ZipFile(downloaded(d, '#zip', 'fake_B.zip')) as z:
+        assert sorted(z.namelist()) == ['failed.txt', 'label.png', 'photo.png'], z.namelist()
+        for name,im in (('photo.png', photo), ('label.png', label)):
+            with z.open(name) as f: assert (np.asarray(Image.open(f)) == np.asarray(ts['A'](im))).all()
+
+def training(d, run):
+    tab(d, 'Training')
+    grid = lambda i: np.asarray(Image.open(sorted((run/'imgs').glob('*_grid.png'), key=lambda p: int(p.stem[:-5]))[i]).convert('RGB'))
+    shows(d, '#grid', 0, grid(-1))
+    at = eventually(lambda: find(d, '#at input[type=range]'))
+    at.send_keys(Keys.HOME)
+    shows(d, '#grid', 0, grid(0))
+    assert 'Before training' in text(d, '#said_epoch')
+    at.send_keys(Keys.ARROW_RIGHT)
+    shows(d, '#grid', 0, grid(1))
+
+def everything_local(d, url):
+    asked = [json.loads(l['message'])['message'] for l in d.get_log('performance')]
+    asked = {m['params']['request']['url'] for m in asked if m['method'] == 'Network.requestWillBeSent'}
+    away = [u for u in asked if not u.startswith((url, 'data:', 'blob:'))]
+    assert len(asked) > 10 and not away, away
+
+def no_errors(d):
+    severe = [l['message'] for l in d.get_log('browser') if l['level'] == 'SEVERE']
+    severe = [m for m in severe if 'upload_progress' not in m and not m.endswith(' Response')] # Gradio asks how far an upload is that is over
+    assert not severe, severe
+
+def main():
+    if not args.run_dir:
+        subprocess.run([*CLI, 'train', '--platform', 'CPU', '--max_epoch', '1', '--outputs_dir', work/'run'], check=True, stdout=subprocess.DEVNULL)
+    run = Path(args.run_dir or work/'run')
+    ts = load_translators(**{f'{k}_ckpt':f for k,f in newest_generators(run).items()})
+    photo,label = street_scene(77, 320)[0].crop((0, 60, 320, 260)),street_scene(78, 160)[1].crop((0, 40, 160, 160))
+    photo.save(work/'photo.png'); label.save(work/'label.png')
+    (work/'words.png').write_text('words')
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (700, 700, 3), np.uint8)).save(work/'large.png') # 1.4 MB
+    with chromium() as d:
+        with served('--run_dir', run, '--max_upload', 1) as url:
+            window(d, 1280, 860)
+            d.get(url)
+            eventually(lambda: find(d, '#source input[type=file]'))
+            steps = [(one_picture, ts, photo, label), (slider,), (directions, ts, photo), (an_example,), (paste, ts, label), (a_bad_file,)]
+            for f,*a in steps: f(d, *a); print('ok', f.__name__.replace('_', ' '), flush=True)
+            no_errors(d)
+            find(d, '#source input[type=file]').send_keys(str(work/'large.png'))
+            said = toast(d)
+            d.get_log('browser') # the refused upload
+            assert 'size' in said.lower(), said
+            print('ok a file over the limit:', said.replace('\n', ' '))
+            find(d, '#source input[type=file]').send_keys(str(work/'photo.png'))
+            eventually(lambda: '320 × 200 pixels' in text(d, '#said'))
+            shot(d, 'one'); window(d, 390, 1500); shot(d, 'one_phone')
+            assert d.execute_script('return document.documentElement.scrollWidth') <= 390, 'wider than a phone'
+            window(d, 1280, 860)
+            for f,*a in [(many, ts, photo, label), (training, run)]: f(d, *a); print('ok', f.__name__, flush=True); shot(d, f.__name__)
+            tab(d, 'About the networks')
+            eventually(lambda: 'parameters' in text(d, '#card_A') and 'parameters' in text(d, '#card_B'))
+            shot(d, 'about'); print('ok about the networks')
+            everything_local(d, url); no_errors(d); print('ok nothing was asked for elsewhere, nothing failed')
+        with served('--G_A_ckpt', newest_generators(run)['G_A']) as url:
+            d.get(url)
+            eventually(lambda: find(d, '#source input[type=file]')).send_keys(str(work/'photo.png'))
+            eventually(lambda: '320 × 200 pixels' in text(d, '#said'))
+            assert not [e for e in d.find_elements(By.CSS_SELECTOR, '#back, #way') if e.is_displayed()]
+            print('ok one generator, one direction')
+
+if __name__ == '__main__': main()

@@ -122,6 +122,7 @@ def info(argv:list|None=None):
 
 # %% ../nbs/10_cli.ipynb #c014
 def _show_report(r):
+    if int(os.environ.get('RANK', 0)): return # the first process speaks for all
     print(r)
     for path,why in r.failed.items(): print(f'{path}: {why}', file=sys.stderr)
     if r.failed: raise DataError(f'{len(r.failed)} of {len(r.failed) + len(r.done) + len(r.skipped)} images failed')

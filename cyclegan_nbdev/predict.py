@@ -24,6 +24,7 @@ from .core import CycleGANError, DataError, OptionError, pick_device
 from .data import IMAGE_EXTENSIONS, find_images
 from .networks import UnetGenerator
 from .pictures import Picture, as_picture, read_picture, save_picture, to_pil
+from .ranks import from_first, gathered, process_group, rank, world
 from .tiles import peak_memory, translate_in_bands
 
 # %% ../nbs/06_predict.ipynb #c008
@@ -182,6 +183,7 @@ class Report:
     skipped:list = field(default_factory=list) # results that were there already
     failed:dict = field(default_factory=dict) # input file: why
     seconds:float = 0. # from first to last
+    def __add__(self, r): return Report(self.done + r.done, self.skipped + r.skipped, self.failed | r.failed, self.seconds + r.seconds)
     def __str__(self) -> str:
         text = f'{len(self.done)} images in {self.seconds:.1f} s ({len(self.done)/max(self.seconds, 1e-9):.1f} images/s)'
         return text + ''.join(f', {len(v)} {k}' for k,v in dict(skipped=self.skipped, failed=self.failed).items() if v)
@@ -317,7 +319,7 @@ def predict(
     pad_mode:str|None=None, # CONSTANT, REFLECT or SYMMETRIC, likewise (REFLECT)
     progress:bool=True # show progress bars with images/s
 ) -> Report:
-    "Translate a data set's test images, or any files. Raises `OptionError` or `DataError` before anything is translated."
+    "Translate a data set's test images, or any files; the processes of a launched run each take their share. Raises `OptionError` or `DataError` before anything is translated."
     _check(dict(memory=(lambda v: v > 0, 'above 0'), image_size=(lambda v: v is None or v >= 8, 'at least 8'), batch_size=(lambda v: v >= 1, 'at least 1'), quality=(lambda v: 1 <= v <= 100, '1 to 100'),
                 bits=(lambda v: v in (None, 8, 16), '8, 16'), format=(lambda v: v is None or v in FORMATS, ', '.join(FORMATS)), platform=(lambda v: v in ('GPU', 'CPU'), 'GPU, CPU'),
                 gl_num=(lambda v: v is None or v >= 1, 'at least 1'), slope=(lambda v: v is None or 0 <= v <= 1, '0 to 1'), pad_mode=(lambda v: v in (None, 'CONSTANT', 'REFLECT', 'SYMMETRIC'), 'CONSTANT, REFLECT, SYMMETRIC')),
@@ -325,12 +327,13 @@ def predict(
     if bits == 16 and format not in (None, 'png', 'tif', 'tiff'): raise OptionError('bits', bits, f'format={format} holds 8 bits; png and tif hold 16')
     runs = _directions(dataroot, input, G_A_ckpt, G_B_ckpt)
     assume = {k:v for k,v in dict(gl_num=gl_num, slope=slope, pad_mode=pad_mode).items() if v is not None}
-    kwargs = dict(assume=assume, platform=platform, device_id=device_id, image_size=image_size, memory=memory)
+    kwargs = dict(assume=assume, platform=platform, device_id=int(os.environ.get('LOCAL_RANK', device_id)), image_size=image_size, memory=memory)
     nets = {r[0]:_load(r[0], r[1], **kwargs) for r in runs}
     found,out,total = [find_inputs(r[2]) for r in runs],Path(outputs_dir)/'predict',Report()
-    for (ckpt,_,_,other,to,beside),files in zip(runs, found):
-        jobs = _targets(files, out/to, format)
-        both = {src:out/beside/dst.relative_to(out/to) for src,dst in jobs.items()} if pairs else None
-        r = translate_files(nets[ckpt], jobs, both, nets.get(other), batch_size, quality, bits, overwrite, progress)
-        total.done += r.done; total.skipped += r.skipped; total.failed |= r.failed; total.seconds += r.seconds
-    return total
+    with process_group(platform, minutes=24*60):
+        for (ckpt,_,_,other,to,beside),files in zip(runs, found):
+            jobs = dict([*_targets(files, out/to, format).items()][rank()::world()])
+            both = {src:out/beside/dst.relative_to(out/to) for src,dst in jobs.items()} if pairs else None
+            total += translate_files(nets[ckpt], jobs, both, nets.get(other), batch_size, quality, bits, overwrite, progress and rank() == 0)
+        reports = gathered(total)
+        return from_first(reports and replace(sum(reports, Report()), seconds=max(r.seconds for r in reports))) # nobody leaves early: launchers end all when one fails

@@ -58,6 +58,7 @@ def _verdict(D, x):
     "D's logits for generators to learn from: its own weights get no gradient."
     return functional_call(D, {k:v.detach() for k,v in D.named_parameters()}, (x,))
 
+# %% ../nbs/04_train.ipynb #c012b
 class CycleGAN(nn.Module):
     "The four networks and the two pools; gives everything that the losses of a step need."
     resumed = ('pool_A', 'pool_B') # beside the weights
@@ -287,6 +288,7 @@ def demo_accuracy(
             fakes += map(to_image, G_A(A)); labels += map(to_image, B)
     return score_images(fakes, labels, CITYSCAPES).scores.mean_pixel_acc
 
+# %% ../nbs/04_train.ipynb #c035b
 def train(
     given:dict, # options by name, as a user gave them
     cbs:list|None=None # more callbacks
@@ -320,6 +322,15 @@ def _launch(given, o):
     learn.path = folder
     return learn
 
+# %% ../nbs/04_train.ipynb #c035d
+def _notices(o, n, device, demo):
+    "What a run does otherwise than one might expect."
+    if o.platform == 'GPU' and device.type == 'cpu': yield 'platform=GPU: torch finds no GPU here; computing on the CPU'
+    if not o.dataroot: yield ' '.join(['no dataroot: training on generated street scenes, with', *(f'{k}={v}' for k,v in demo.items())])
+    if o.lr_policy == 'linear' and o.n_epochs == o.max_epoch > 1:
+        yield f'n_epochs is not below max_epoch={o.max_epoch}: the learning rate stays at {o.lr:g} to the end; n_epochs={o.max_epoch//2} lets it fall in the second half'
+    if o.batch_size > n: yield f'batch_size={o.batch_size} is more than the {n} images of the larger domain: every step takes all {n}'
+
 def _train(o, run, state, demo, cbs):
     device,folder = pick_device(o.platform, int(os.environ.get('LOCAL_RANK', o.device_id))),run.path
     say = (lambda *words: None) if rank() else print
@@ -327,11 +338,10 @@ def _train(o, run, state, demo, cbs):
     CycleGAN(o) # a wrong checkpoint is noticed before anything is written
     if o.dataroot: dls = unpaired_dls(o, device)
     run.begin(state)
-    if o.platform == 'GPU' and device.type == 'cpu': say('platform=GPU: torch finds no GPU here; computing on the CPU')
     if not o.dataroot:
-        say('no dataroot: training on generated street scenes,', 'with', *(f'{k}={v}' for k,v in demo.items()))
         if not state: first_then_others(lambda: rank() == 0 and make_demo_scenes(folder/'demo_scenes', o.image_size))
         dls = unpaired_dls(o.replace(dataroot=str(folder/'demo_scenes')), device)
+    for line in _notices(o, dls.train.n, device, demo): say(line)
     seed_everything((o.seed + rank()) % 2**32, deterministic=not o.use_random)
     learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), *([EMACallback(o.ema)] if o.ema else []), *cbs, FiniteCallback(), StateCallback(folder/STATE, o, state)])
     if rank() == 0:

@@ -9,11 +9,12 @@ import nbformat
 from PIL import Image
 
 def slim(output):
-    "Large pictures as JPEG: a photo-like PNG is five times the size."
+    "Large pictures as JPEG, no wider than a page shows them: a photo-like PNG is ten times the size."
     png = output.get('data', {}).get('image/png')
     if png and len(png) > 60_000:
         with Image.open(io.BytesIO(base64.b64decode(png))) as im, io.BytesIO() as f:
-            im.convert('RGB').save(f, 'JPEG', quality=75)
+            if im.height > 300: im.thumbnail((640, 2000), Image.LANCZOS) # grids of images; curves are wide and low
+            im.convert('RGB').save(f, 'JPEG', quality=65, optimize=True)
             del output['data']['image/png']
             output['data']['image/jpeg'] = base64.b64encode(f.getvalue()).decode()
     return output

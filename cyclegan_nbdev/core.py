@@ -5,14 +5,15 @@
 # %% auto #0
 __all__ = ['DEMO', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions', 'NetworkOptions',
            'TrainOptions', 'DistillOptions', 'parse_option', 'parse_widths', 'Options', 'did_you_mean', 'options_table',
-           'with_demo', 'parameters_cell', 'check_dataroot', 'notebook_options', 'seed_everything', 'pick_device',
-           'atomic_path']
+           'with_demo', 'parameters_cell', 'check_dataroot', 'given_parameters', 'notebook_options', 'seed_everything',
+           'pick_device', 'atomic_path']
 
 # %% ../nbs/00_core.ipynb #c003
-import ast, dataclasses, difflib, json, math, os, random, types, typing
+import ast, dataclasses, difflib, inspect, json, math, os, random, types, typing
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Callable
 
 # %% ../nbs/00_core.ipynb #c006
 class CycleGANError(Exception):
@@ -270,12 +271,20 @@ def with_demo(
     return {**demo, **given}, demo
 
 # %% ../nbs/00_core.ipynb #c039
-def parameters_cell() -> str:
+def _parameters(func):
+    "`(name, type, default, help)` of the options, or of what a function takes."
+    if func is None:
+        return [(f.name, _type_of(f)[0].__name__, f.default, f.metadata['help'] + (f" [{' | '.join(map(str, f.metadata['choices']))}]" if f.metadata['choices'] else ''))
+                for f in dataclasses.fields(Options)]
+    from fastcore.docments import docments
+    docs,kind = docments(func),lambda p: next(k for k in typing.get_args(p.annotation) or (p.annotation,) if k is not types.NoneType).__name__
+    return [(n, kind(p), None if p.default is p.empty else p.default, docs[n]) for n,p in inspect.signature(func).parameters.items() if n != 'progress']
+
+def parameters_cell(
+    func:Callable|None=None # what the notebook calls; None: a run with `Options`
+) -> str:
     "Source of the cell tagged `parameters` in the run notebooks, as papermill likes it."
-    lines = [f"{f.name}: {_type_of(f)[0].__name__} = {f.default!r}  # {f.metadata['help']}"
-             + (f" [{' | '.join(map(str, f.metadata['choices']))}]" if f.metadata['choices'] else '')
-             for f in dataclasses.fields(Options)]
-    return '\n'.join(['# Parameters', *lines])
+    return '\n'.join(['# Parameters', *(f'{name}: {kind} = {default!r}  # {help}' for name,kind,default,help in _parameters(func))])
 
 def _assigned(source):
     "Names assigned at the top level of a cell."
@@ -292,17 +301,28 @@ def check_dataroot(
     for d in ('trainA', 'trainB'):
         if not (root/d).is_dir(): raise OptionError('dataroot', str(dataroot), f'has no subfolder {d}; it should hold trainA and trainB')
 
+def given_parameters(
+    history:list, # source of the cells executed so far: IPython's `In`
+    ns:dict, # the notebook's `globals()`
+    func:Callable|None=None # what the notebook calls; None: a run with `Options`
+) -> dict: # what was given, by name
+    "What a user gave: names in an injected `# Parameters` cell, and edits of the tagged one. Raises `OptionError` for an unknown name."
+    defaults = {name:default for name,_,default,_ in _parameters(func)}
+    cells = [_assigned(s) for s in history if s.startswith('# Parameters')]
+    first = max(i for i,names in enumerate(cells) if {list(defaults)[0], list(defaults)[-1]} <= set(names)) # the tagged cell, run last
+    tagged,injected = cells[first],sum(cells[first+1:], [])
+    given = {k:ns[k] for k in tagged if k not in defaults or ns[k] != defaults[k]} | {k:ns[k] for k in injected}
+    for k,v in given.items():
+        if k not in defaults: raise OptionError(k, v, 'unknown option' + did_you_mean(k, list(defaults)))
+    return given
+
 def notebook_options(
     history:list, # source of the cells executed so far: IPython's `In`
     ns:dict, # the notebook's `globals()`
     **own # options that the notebook adds to what is given, if anything is
 ) -> dict: # the options given, by name
-    "What a user gave: names in an injected `# Parameters` cell, and edits of the tagged one. Raises `OptionError` for an unknown name."
-    defaults = Options().as_dict()
-    cells = [_assigned(s) for s in history if s.startswith('# Parameters')]
-    first = max(i for i,names in enumerate(cells) if 'platform' in names and 't_norm_mode' in names) # the tagged cell, run last
-    tagged,injected = cells[first],sum(cells[first+1:], [])
-    given = {k:ns[k] for k in tagged if k not in defaults or ns[k] != defaults[k]} | {k:ns[k] for k in injected}
+    "The options that a user gave. Raises `OptionError` for an unknown name or an impossible value."
+    given = given_parameters(history, ns)
     if given: given = own | given
     check_dataroot(Options.of(with_demo(given)[0]).dataroot)
     return given

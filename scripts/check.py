@@ -59,6 +59,12 @@ def papermill_refuses(name, value, words):
         last = said.strip().splitlines()[-1]
         if code == 0 or words not in last or (Path(d)/'run').exists(): return f'expected a refusal with "{words}" before any work, got exit code {code}: {said}'
 
+def tutorial(nb):
+    "A tutorial in its short form."
+    with tempfile.TemporaryDirectory() as d:
+        code,said = run(BIN/'papermill', nb, Path(d)/'out.ipynb', '-k', 'python3', '-p', 'short', True)
+        return said if code else ''
+
 if __name__ == '__main__':
     check('clean notebooks', lambda: drift([BIN/'nbdev_clean'], ['nbs'], 'nbdev_clean'))
     check('package follows notebooks', lambda: drift([BIN/'nbdev_export'], ['cyclegan_nbdev'], 'nbdev_export'))
@@ -67,5 +73,6 @@ if __name__ == '__main__':
     check('papermill run of 04_train', papermill_run)
     check('papermill refuses an unknown option', lambda: papermill_refuses('nfg', 32, 'did you mean ngf?'))
     check('papermill refuses an impossible value', lambda: papermill_refuses('model', 'vgg', 'allowed: resnet, unet'))
+    for nb in sorted((ROOT/'nbs/tutorials').glob('*.ipynb')): check(f'tutorial {nb.name}', lambda: tutorial(nb))
     print(f'{sum(results)} passed, {len(results)-sum(results)} failed')
     sys.exit(0 if all(results) else 1)

@@ -7,12 +7,13 @@ __all__ = ['results_text', 'Evaluation', 'evaluate']
 
 # %% ../nbs/07_evaluate.ipynb #c006
 import json, math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 
 from .core import DataError, OptionError, atomic_path
+from .distances import Distances, feature_distances, load_extractor
 from .palette import Palette
 from .scores import Confusion, FolderScores, Scores, plot_confusion, score_folders, scores_table, worst_images
 
@@ -35,19 +36,21 @@ def _numbers(s, names):
 class Evaluation:
     "What `evaluate` found."
     scores:FolderScores # all that was counted
+    distances:Distances|None # where an extractor was given
     protocol:dict # what was compared with what, and how
 
     def as_dict(self) -> dict:
         c,names = self.scores.confusion,self.scores.confusion.palette.names
         return dict(protocol=self.protocol, scores=_numbers(c.scores, names), official=_numbers(c.official, names), ceiling=_numbers(self.scores.ceiling.scores, names),
-                    ceiling_official=_numbers(self.scores.ceiling.official, names), confusion=c.matrix.tolist(), pixel_acc=self.scores.accuracy)
+                    ceiling_official=_numbers(self.scores.ceiling.official, names), confusion=c.matrix.tolist(), pixel_acc=self.scores.accuracy,
+                    distances=self.distances and asdict(self.distances))
 
     def __str__(self) -> str:
         c,top = self.scores.confusion,self.scores.ceiling
         line = lambda what,s: f'{what:32} mean_pixel_acc {s.mean_pixel_acc:6.1%}  mean_class_acc {s.mean_class_acc:6.1%}  mean_class_iou {s.mean_class_iou:6.1%}'
         resized = f'; {len(self.scores.resized)} resized to the size of their label maps' if self.scores.resized else ''
         return '\n'.join([f'{self.scores.matched}{resized}', line(f'all {len(c.palette.names)} classes', c.scores), line('  the true maps through JPEG', top.scores),
-                          line('official protocol', c.official), line('  the true maps through JPEG', top.official)])
+                          line('official protocol', c.official), line('  the true maps through JPEG', top.official), *([str(self.distances)] if self.distances else [])])
 
     def _repr_markdown_(self) -> str:
         return f'```\n{self}\n```\n' + scores_table(self.scores.confusion)
@@ -59,6 +62,8 @@ def evaluate(
     palette:str='cityscapes', # classes and colours: cityscapes, facades, or a JSON file
     size_differs:str='resize', # a result of another size than its label map: resize (by nearest neighbour) or refuse
     quality:int=95, # JPEG quality of the true maps, whose score tells how to read the others, 1 to 100
+    extractor:str|None=None, # also measure feature distances: inception (FID and KID), or the path of its weights; None: no
+    real_dir:str|None=None, # folder of real images for these distances; None: cityscapes_dir
     outputs_dir:str='.', # gets evaluation_results.txt and .json, evaluation_confusion.png and evaluation_worst.png
     progress:bool=True # show a progress bar
 ) -> Evaluation:
@@ -66,9 +71,11 @@ def evaluate(
     if not 1 <= quality <= 100: raise OptionError('quality', quality, 'allowed: 1 to 100')
     for name,folder in dict(cityscapes_dir=cityscapes_dir, result_dir=result_dir).items():
         if folder is None or not Path(folder).is_dir(): raise OptionError(name, folder, 'no such folder')
-    classes = Palette.load(palette)
+    if real_dir is not None and extractor is None: raise OptionError('real_dir', real_dir, 'it is for feature distances: give an extractor too')
+    classes,net = Palette.load(palette),None if extractor is None else load_extractor(extractor)
     r = score_folders(result_dir, cityscapes_dir, classes, size_differs, quality, progress)
-    e = Evaluation(r, dict(true=str(cityscapes_dir), generated=str(result_dir), palette=str(palette), images=len(r.matched.pairs), missing=r.matched.missing, extra=r.matched.extra,
+    distances = None if net is None else feature_distances(result_dir, real_dir or cityscapes_dir, net, progress)
+    e = Evaluation(r, distances, dict(true=str(cityscapes_dir), generated=str(result_dir), palette=str(palette), images=len(r.matched.pairs), missing=r.matched.missing, extra=r.matched.extra,
                            resized=r.resized, size_differs=size_differs, ceiling=f'JPEG, quality {quality}'))
     to = lambda name: atomic_path(Path(outputs_dir)/f'evaluation_{name}')
     with to('results.txt') as tmp: tmp.write_text(results_text(r.confusion), encoding='utf-8')

@@ -118,6 +118,7 @@ class TrainOptions:
     lambda_idt:float = option(0.5, 'weight of the identity loss, relative to lambda_A and lambda_B; 0 skips it', lo=0)
     pool_size:int = option(50, 'generated images of each domain kept to train the discriminators; 0: none', lo=0)
     ema:float = option(0., 'decay of a running average of the generators, such as 0.999, saved beside them; 0: none', lo=0, hi=0.999999)
+    precision:str = option('fp32', 'what the networks compute with while training; bf16 is faster where the processor has it, and coarser', ('fp32', 'bf16'))
 
 # %% ../nbs/00_core.ipynb #c019
 @dataclass(frozen=True)

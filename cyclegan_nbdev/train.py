@@ -76,6 +76,11 @@ class CycleGAN(nn.Module):
         B:Tensor # images of B
     ) -> dict: # images and, while training, identities and logits
         if not self.training: return translate(self.G_A, self.G_B, A, B)
+        if self.o.precision == 'fp32': return self._step(A, B)
+        with torch.autocast(A.device.type, torch.bfloat16): out = self._step(A, B)
+        return {k:v.float() for k,v in out.items()}
+
+    def _step(self, A, B):
         idt = (A, B) if self.o.lambda_idt > 0 else ()
         fake_B,*idt_B = _together(self.G_A, self.together, A, *idt[1:])
         fake_A,rec_A,*idt_A = _together(self.G_B, self.together, B, fake_B, *idt[:1])

@@ -33,6 +33,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from .checkpoint import load_weights, place_discriminators, save_network
 from .core import (DataError, OptionError, Options, atomic_path, pick_device, seed_everything, with_demo)
 from .data import CITYSCAPES, image_grid, make_demo_scenes, to_image
+from .learner import CycleGANLearner
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
 from .monitor import MonitorCallback
 from .networks import architecture, build_network, init_weights
@@ -130,9 +131,9 @@ def cyclegan_learner(
     o:Options, # options about networks, losses and optimizer
     cbs:list|None=None # more callbacks
 ) -> Learner:
-    "A stock fastai `Learner` that trains CycleGAN."
+    "A fastai `Learner` that trains CycleGAN."
     callback = CycleGANCallback()
-    learn = Learner(dls, CycleGAN(o).to(dls.device), CycleGANLoss(o), lr=o.lr, splitter=CycleGAN.parameter_groups,
+    learn = CycleGANLearner(dls, CycleGAN(o).to(dls.device), CycleGANLoss(o), lr=o.lr, splitter=CycleGAN.parameter_groups,
         opt_func=partial(OptimWrapper, opt=torch.optim.Adam, betas=(o.beta1, .999), fused=True, foreach=False), # TensorBoard logs every setting, and cannot log None
         metrics=[ValueMetric(partial(callback.mean, k), k) for k in LOSSES], cbs=[callback, *(cbs or [])])
     learn.recorder.train_metrics,learn.recorder.valid_metrics = True,False

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['DEMO', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions', 'NetworkOptions',
-           'TrainOptions', 'DistillOptions', 'parse_option', 'parse_widths', 'Options', 'did_you_mean', 'options_table',
-           'with_demo', 'parameters_cell', 'check_dataroot', 'given_parameters', 'notebook_options', 'seed_everything',
-           'pick_device', 'atomic_path']
+           'TrainOptions', 'DistillOptions', 'ExportOptions', 'parse_option', 'parse_widths', 'Options', 'did_you_mean',
+           'options_table', 'with_demo', 'parameters_cell', 'check_dataroot', 'given_parameters', 'notebook_options',
+           'seed_everything', 'pick_device', 'atomic_path']
 
 # %% ../nbs/00_core.ipynb #c003
 import ast, dataclasses, difflib, inspect, json, math, os, random, types, typing
@@ -51,6 +51,25 @@ def option(
 ) -> dataclasses.Field:
     "A dataclass field that knows its help text and its limits."
     return field(default=default, metadata=dict(help=help, choices=choices, lo=lo, hi=hi, above=above))
+
+# %% ../nbs/00_core.ipynb #ab05e1f9
+class _Checked:
+    "Options that are checked when they are made."
+    def __post_init__(self):
+        for f in dataclasses.fields(self): object.__setattr__(self, f.name, parse_option(f, getattr(self, f.name)))
+
+    @classmethod
+    def of(cls,
+        given:dict|None=None # options that were given, by name
+    ) -> '_Checked':
+        "Options from what a user gave; raises `OptionError` for an unknown name."
+        names = [f.name for f in dataclasses.fields(cls)]
+        for k,v in (given or {}).items():
+            if k not in names: raise OptionError(k, v, 'unknown option' + did_you_mean(k, names))
+        return cls(**(given or {}))
+
+    def as_dict(self) -> dict: return dataclasses.asdict(self)
+    def replace(self, **changes) -> '_Checked': return dataclasses.replace(self, **changes)
 
 # %% ../nbs/00_core.ipynb #c011
 @dataclass(frozen=True)
@@ -133,6 +152,19 @@ class DistillOptions:
     t_slope:float = option(0.2, "the teachers' slope", lo=0, hi=1)
     t_norm_mode:str = option('instance', "the teachers' norm_mode", ('batch', 'instance'))
 
+# %% ../nbs/00_core.ipynb #352e9a34
+@dataclass(frozen=True)
+class ExportOptions(_Checked):
+    G_A_ckpt:str|None = option(None, 'network file of the generator that maps A to B')
+    G_B_ckpt:str|None = option(None, 'network file of the generator that maps B to A')
+    file_name:str = option('cyclegan', 'the files are <file_name>_AtoB and <file_name>_BtoA, with the ending of their format')
+    file_format:str = option('AIR', 'what to write', ('AIR', 'MINDIR', 'ONNX', 'PT2', 'AOTI', 'OPENVINO'))
+    precision:str = option('fp32', 'numbers in an ONNX file; int8 is the fastest on a CPU and rounds the most', ('fp32', 'fp16', 'int8'))
+    pixels:bool = option(False, 'True: 8-bit images of any size in and out; False: numbers in [-1, 1], sides that the network can halve')
+    images:str|None = option(None, 'folder of images to compare on and to calibrate int8 with; None: demo scenes')
+    tolerance:float|None = option(None, 'difference in [-1, 1] above which nothing is written: the largest in fp32, else the mean; None: 0.001, fp16 0.004, int8 0.04', above=0)
+    mindspore_python:str|None = option(None, 'Python of an environment with mindspore, for MINDIR; None: this one')
+
 # %% ../nbs/00_core.ipynb #c021
 def _type_of(f:dataclasses.Field) -> tuple[type, bool]:
     "The type of an option and whether `None` is allowed."
@@ -206,7 +238,7 @@ def _check_distillation(o):
 def _check_together(o):
     "Raise `OptionError` where options do not fit each other."
     if o.platform == 'Ascend': raise OptionError('platform', 'Ascend',
-        'train on GPU or CPU; Ascend devices run a trained generator as a MindIR file, whose export is planned')
+        'train on GPU or CPU; Ascend devices run a trained generator as a MindIR file: cyclegan_export --file_format MINDIR')
     _check_network(o)
     if o.load_size is not None and o.load_size < o.image_size: raise OptionError('load_size', o.load_size,
         f'allowed: at least image_size={o.image_size}')
@@ -214,23 +246,13 @@ def _check_together(o):
 
 # %% ../nbs/00_core.ipynb #c026
 @dataclass(frozen=True)
-class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOptions):
+class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOptions, _Checked):
     "Everything that describes a run; raises `OptionError` for an impossible value."
     def __post_init__(self):
-        for f in dataclasses.fields(self): object.__setattr__(self, f.name, parse_option(f, getattr(self, f.name)))
+        super().__post_init__()
         object.__setattr__(self, 'n_epochs', min(self.n_epochs, self.max_epoch))
         if self.widths: object.__setattr__(self, 'ngf', parse_widths(self.widths)[0])
         _check_together(self)
-
-    @classmethod
-    def of(cls,
-        given:dict|None=None # options that were given, by name
-    ) -> 'Options':
-        "Options from what a user gave; raises `OptionError` for an unknown name."
-        names = [f.name for f in dataclasses.fields(cls)]
-        for k,v in (given or {}).items():
-            if k not in names: raise OptionError(k, v, 'unknown option' + did_you_mean(k, names))
-        return cls(**(given or {}))
 
     @classmethod
     def load(cls,
@@ -238,9 +260,6 @@ class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOpti
     ) -> 'Options':
         "Options of an earlier run."
         return cls.of(json.loads(Path(path).read_text()))
-
-    def as_dict(self) -> dict: return dataclasses.asdict(self)
-    def replace(self, **changes) -> 'Options': return dataclasses.replace(self, **changes)
 
 def did_you_mean(
     name:str, # what was typed
@@ -252,7 +271,7 @@ def did_you_mean(
 
 # %% ../nbs/00_core.ipynb #c029
 def options_table(
-    groups:tuple=(RunOptions, DataOptions, NetworkOptions, TrainOptions, DistillOptions) # which options
+    groups:tuple=(RunOptions, DataOptions, NetworkOptions, TrainOptions, DistillOptions, ExportOptions) # which options
 ) -> str:
     "A markdown table of the options."
     rows = [f"| `{f.name}` | `{f.default}` | {f.metadata['help']}" + (f" ({_allowed(f)})" if f.metadata['choices'] else '') + ' |'

@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['train_parser', 'train', 'prepare_cityscapes', 'prepare_aligned', 'demo_scenes', 'app', 'info', 'predict', 'compress',
-           'compare', 'evaluate']
+           'compare', 'evaluate', 'export']
 
 # %% ../nbs/10_cli.ipynb #c003
 import argparse, dataclasses, inspect, json, os, signal, sys, threading, types, typing
 
 from fastcore.imports import IN_NOTEBOOK
 
-from .core import (CycleGANError, DataError, DataOptions, DistillOptions, NetworkOptions, Options, RunOptions, TrainOptions, did_you_mean)
+from .core import (CycleGANError, DataError, DataOptions, DistillOptions, ExportOptions, NetworkOptions, Options, RunOptions, TrainOptions, did_you_mean)
 
 # %% ../nbs/10_cli.ipynb #c006
 class _Parser(argparse.ArgumentParser):
@@ -50,16 +50,20 @@ def _true_or_false(text):
     if text.lower() not in ('true', 'false'): raise argparse.ArgumentTypeError(f'{text!r}: True or False')
     return text.lower() == 'true'
 
-def train_parser() -> argparse.ArgumentParser:
-    "The parser of `cyclegan_train`, made from the list of options."
-    p = _Parser(prog='cyclegan_train', description='Train CycleGAN on two folders of unpaired images; without --dataroot on generated street scenes.')
-    p.add_argument('--dry_run', type=_true_or_false, default=False, metavar='V', help='True: only tell what the run would take, in arithmetic, memory and time (default False)')
-    for group in (RunOptions, DataOptions, NetworkOptions, TrainOptions, DistillOptions):
+def _add_options(p, *groups):
+    "The parser with the options of these groups."
+    for group in groups:
         g = p.add_argument_group(group.__name__.removesuffix('Options').lower())
         for f in dataclasses.fields(group):
             choices = f" [{', '.join(map(str, f.metadata['choices']))}]" if f.metadata['choices'] else ''
             g.add_argument(f'--{f.name}', default=argparse.SUPPRESS, metavar='V', help=f"{f.metadata['help']}{choices} (default {f.default})".replace('%', '%%'))
     return p
+
+def train_parser() -> argparse.ArgumentParser:
+    "The parser of `cyclegan_train`, made from the list of options."
+    p = _Parser(prog='cyclegan_train', description='Train CycleGAN on two folders of unpaired images; without --dataroot on generated street scenes.')
+    p.add_argument('--dry_run', type=_true_or_false, default=False, metavar='V', help='True: only tell what the run would take, in arithmetic, memory and time (default False)')
+    return _add_options(p, RunOptions, DataOptions, NetworkOptions, TrainOptions, DistillOptions)
 
 def train(argv:list|None=None):
     "Console command `cyclegan_train`."
@@ -149,9 +153,17 @@ def evaluate(argv:list|None=None):
     from cyclegan_nbdev.evaluate import evaluate
     _command('cyclegan_evaluate', evaluate, argv, print)
 
+# %% ../nbs/10_cli.ipynb #03c05f36
+def export(argv:list|None=None):
+    "Console command `cyclegan_export`."
+    def do(given):
+        from cyclegan_nbdev.export import export
+        export(given)
+    _run(_add_options(_Parser(prog='cyclegan_export', description='Write generators in the format of another runtime, compared with the originals there.'), ExportOptions), argv, do)
+
 # %% ../nbs/10_cli.ipynb #c021
 #| eval: false
 if __name__ == '__main__' and not IN_NOTEBOOK:
-    commands = dict(train=train, predict=predict, evaluate=evaluate, prepare_cityscapes=prepare_cityscapes, prepare_aligned=prepare_aligned, demo_scenes=demo_scenes, app=app, info=info, compress=compress, compare=compare)
+    commands = dict(train=train, predict=predict, export=export, evaluate=evaluate, prepare_cityscapes=prepare_cityscapes, prepare_aligned=prepare_aligned, demo_scenes=demo_scenes, app=app, info=info, compress=compress, compare=compare)
     if len(sys.argv) < 2 or sys.argv[1] not in commands: sys.exit(f'cyclegan_nbdev.cli: give one of {", ".join(commands)}')
     commands[sys.argv[1]](sys.argv[2:])

@@ -7,7 +7,7 @@ __all__ = ['default_cache_dir', 'ImageCache', 'crop_resize', 'Augment', 'Unpaire
            'result_rows', 'unpaired_dls']
 
 # %% ../nbs/01a_batches.ipynb #c003
-import hashlib, json, math, os, random, shutil, socket, threading, warnings
+import hashlib, json, math, os, random, shutil, warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from fastai.data.load import DataLoader
 from PIL import Image
 from torch import Tensor
 
-from .core import DataError, OptionError, Options, check_dataroot
+from .core import DataError, OptionError, Options, check_dataroot, sweep, temporary
 from .data import find_images, image_grid, progress_bar
 from .pictures import read_picture
 from .ranks import first_then_others, share_of_epoch
@@ -70,13 +70,10 @@ class ImageCache:
     def _sweep(self):
         "Remove what killed processes of this machine began, and a cache that a power cut spoilt."
         if self.path.exists() and not self._whole(): shutil.rmtree(self.path, ignore_errors=True)
-        for p in self.path.parent.glob(f'.tmp-{socket.gethostname()}-*'):
-            try: os.kill(int(p.name.removeprefix(f'.tmp-{socket.gethostname()}-').split('-')[0]), 0)
-            except ProcessLookupError: shutil.rmtree(p, ignore_errors=True)
-            except (PermissionError, ValueError): pass # alive, or not ours
+        sweep(self.path.parent)
 
     def _build(self, in_planes, short_side, progress):
-        tmp = self.path.with_name(f'.tmp-{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}-{self.path.name}')
+        tmp = temporary(self.path)
         try:
             self._sweep()
             tmp.mkdir(parents=True)
@@ -227,6 +224,14 @@ class _Augmented:
         A,hw_A,B,hw_B = b
         return self.augment(A, hw_A.tolist()),self.augment(B, hw_B.tolist())
 
+def _check_sizes(cache, o):
+    "Raise `DataError` or `OptionError` where images cannot be cut as the options say, before any of them is trained on."
+    sizes = cache.shapes[:,1:3]
+    if o.preprocess == 'crop' and len(small := np.flatnonzero(sizes.min(1) < o.image_size)):
+        raise DataError(f'{cache.files[small[0]]}: smaller than image_size={o.image_size}: preprocess=crop cannot cut it out; use resize_and_crop')
+    if o.preprocess == 'scale_width' and o.batch_size > 1 and len({Augment(o).box(h, w)[1] for h,w in sizes.tolist()}) > 1:
+        raise OptionError('batch_size', o.batch_size, f'preprocess=scale_width gives {cache.files[0].parent} images of different sizes, which fit one batch only with batch_size=1')
+
 def unpaired_dls(
     o:Options, # `dataroot` and all other options about data
     device:torch.device|str='cpu', # where batches are augmented and used
@@ -239,7 +244,9 @@ def unpaired_dls(
     def images(split):
         folders = [root/f'{split}{d}' for d in 'AB']
         return first_then_others(lambda: UnpairedImages(*[ImageCache(find_images(f, o.max_dataset_size), o.in_planes, side, o.cache_dir, progress) for f in folders]))
+    train = images('train')
+    if o.use_random: _check_sizes(train.A, o); _check_sizes(train.B, o)
     test = 'test' if (root/'testA').is_dir() and (root/'testB').is_dir() else 'train'
-    dls = DataLoaders(UnpairedDL(images('train'), bs=o.batch_size, shuffle=o.use_random, after_batch=_Augmented(o, True)),
+    dls = DataLoaders(UnpairedDL(train, bs=o.batch_size, shuffle=o.use_random, after_batch=_Augmented(o, True)),
                       UnpairedDL(images(test), bs=o.batch_size, after_batch=_Augmented(o, False)))
     return dls.to(device)

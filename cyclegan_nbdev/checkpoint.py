@@ -7,7 +7,7 @@ __all__ = ['ROLES', 'EXTRAS', 'save_tensors', 'save_network', 'load_network', 'r
            'load_weights']
 
 # %% ../nbs/02b_checkpoint.ipynb #c003
-import json
+import dataclasses, json, types
 from inspect import signature
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from . import __version__
-from .core import DataError, OptionError, Options, atomic_path
+from .core import DataError, OptionError, Options, atomic_path, check_file, parse_option
 from .foreign import read_foreign
 from .networks import NETWORKS, architecture, build_network
 
@@ -54,13 +54,22 @@ def _own_header(path):
         with safe_open(path, 'pt') as f: text = (f.metadata() or {}).get('cyclegan_nbdev')
         header = text and json.loads(text)
     except (SafetensorError, ValueError, RecursionError) as e: raise DataError(f'{path}: not a whole network file ({" ".join(str(e).split())})') from None
-    if text and not (isinstance(header, dict) and isinstance(header.get('architecture'), dict)):
-        raise DataError(f'{path}: its header does not say what network it is; expected an architecture')
+    if text and not (isinstance(header, dict) and isinstance(header.get('architecture'), dict) and isinstance(header.get('role'), (str, types.NoneType))):
+        raise DataError(f'{path}: its header does not say what network it is; expected an architecture and a role')
     return header
+
+_FIELDS = {f.name:f for f in dataclasses.fields(Options)}
+
+def _check_architecture(arch):
+    "Raise `ValueError` where an architecture has what no option could have."
+    if 'in_planes' not in arch: raise ValueError('it does not tell in_planes')
+    for k,v in arch.items():
+        if k != 'widths' and k in _FIELDS and parse_option(_FIELDS[k], v) != v or k in ('affine', 'crop_end', 'out_bias') and type(v) is not bool: raise ValueError(f'{k}={v!r}')
 
 def _build(path, arch, weights):
     "The network of a header with the file's weights. Raises `DataError` where they do not fit."
     try:
+        _check_architecture(arch)
         numbers = [n for v in arch.values() for n in (v if isinstance(v, list) else [v])]
         if any(type(v) is int and v > max(len(weights), *(n for w in weights.values() for n in w.shape)) for v in numbers): raise ValueError('more than its tensors can hold')
         with torch.device('meta'): net = build_network(arch)
@@ -76,8 +85,7 @@ def load_network(
     **assume # what the tensors of a file without our header cannot tell: slope, pad_mode, gl_num
 ) -> tuple[nn.Module, dict]: # the network in evaluation mode, its header
     "Rebuild a network from its file alone. Raises `DataError`."
-    if not Path(path).is_file(): raise DataError(f'{path}: no such file')
-    header = _own_header(path)
+    header = _own_header(check_file(path))
     net,header = (_build(path, header['architecture'], safetensors.torch.load_file(path)).eval(),header) if header else read_foreign(path, **assume)
     if not all(p.isfinite().all() for p in net.parameters()): raise DataError(f'{path}: holds weights that are no numbers (NaN or infinite), as from a training that went astray; expected finite ones')
     return net,header
@@ -86,8 +94,7 @@ def read_header(
     path:str|Path # a network file
 ) -> dict:
     "What a network file says about itself, or what its tensors tell. Raises `DataError`."
-    if not Path(path).is_file(): raise DataError(f'{path}: no such file')
-    return _own_header(path) or read_foreign(path)[1]
+    return _own_header(check_file(path)) or read_foreign(path)[1]
 
 # %% ../nbs/02b_checkpoint.ipynb #c016
 ROLES = dict(G_A='maps A to B', G_B='maps B to A', D_A='judges domain A', D_B='judges domain B')

@@ -11,13 +11,13 @@ import argparse, dataclasses, inspect, json, os, signal, sys, threading, types, 
 
 from fastcore.imports import IN_NOTEBOOK
 
-from .core import (CycleGANError, DataError, DataOptions, DistillOptions, ExportOptions, NetworkOptions, Options, RunOptions, TrainOptions, did_you_mean)
+from .core import (CycleGANError, DataError, DataOptions, DistillOptions, ExportOptions, NetworkOptions, Options, RunOptions, TrainOptions, did_you_mean, one_line)
 
 # %% ../nbs/10_cli.ipynb #c006
 class _Parser(argparse.ArgumentParser):
     "Says what is wrong in one line."
     def __init__(self, **kwargs): super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
-    def error(self, message): self.exit(2, f'{self.prog}: {message} (--help lists the options)\n')
+    def error(self, message): self.exit(2, f'{self.prog}: {one_line(message)} (--help lists the options)\n')
     def parse(self, argv):
         args,rest = self.parse_known_args(argv)
         if rest:
@@ -32,7 +32,7 @@ def _run(parser, argv, do):
     "Parse, call, and turn what went wrong into a line and an exit code."
     args = parser.parse(argv)
     def end(line, code):
-        print(f'{parser.prog}: {line}', file=sys.stderr)
+        print(f'{parser.prog}: {one_line(line)}', file=sys.stderr)
         sys.exit(code)
     main = threading.current_thread() is threading.main_thread()
     old = main and signal.signal(signal.SIGTERM, _terminate) # so that what was begun is cleaned up
@@ -84,6 +84,10 @@ def train(argv:list|None=None):
     _run(train_parser(), argv, do)
 
 # %% ../nbs/10_cli.ipynb #c011
+def _text(text):
+    if not text: raise argparse.ArgumentTypeError('empty; leave the option out for its default')
+    return text
+
 def _command(prog, func, argv, show=lambda result: None):
     "A command whose options are the parameters of `func`, as its docments say."
     from fastcore.docments import docments
@@ -92,7 +96,7 @@ def _command(prog, func, argv, show=lambda result: None):
     for name,q in inspect.signature(func).parameters.items():
         if name == 'progress': continue # always shown
         needed,kind = q.default is q.empty,next(k for k in (typing.get_args(q.annotation) or (q.annotation,)) if k is not types.NoneType)
-        p.add_argument(f'--{name}', required=needed, type={int:int, float:float, bool:_true_or_false}.get(kind, str), default=None if needed else q.default,
+        p.add_argument(f'--{name}', required=needed, type={int:int, float:float, bool:_true_or_false}.get(kind, _text), default=None if needed else q.default,
                        nargs='+' if kind is list else None, metavar='V', help=str(docs[name]) + ('' if needed else f' (default {q.default})').replace('%', '%%'))
     _run(p, argv, lambda args: show(func(**args)))
 
@@ -129,7 +133,7 @@ def info(argv:list|None=None):
 def _show_report(r):
     if int(os.environ.get('RANK', 0)): return # the first process speaks for all
     print(r)
-    for path,why in r.failed.items(): print(f'{path}: {why}', file=sys.stderr)
+    for path,why in r.failed.items(): print(one_line(f'{path}: {why}'), file=sys.stderr)
     if r.failed: raise DataError(f'{len(r.failed)} of {len(r.failed) + len(r.done) + len(r.skipped)} images failed')
 
 def predict(argv:list|None=None):

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 from tqdm import tqdm
 
-from .core import DataError, OptionError, atomic_path
+from .core import DataError, OptionError, at_least, atomic_folder, atomic_path
 from .palette import Palette
 from .pictures import Picture, read_picture, save_picture, to_depth, to_pil
 
@@ -173,13 +173,15 @@ def make_demo_scenes(
     seed:int=0, # other seeds give other streets
     progress:bool=True # show a progress bar
 ) -> Path: # output_dir
-    "Write demo scenes as a data set: A = photo, B = label map."
-    output_dir = Path(output_dir)
+    "Write demo scenes as a data set: A = photo, B = label map. Raises `OptionError` or `DataError`."
+    at_least(8, size=size); at_least(1, n_train=n_train); at_least(0, n_test=n_test, seed=seed)
     wanted = [(f'train{"AB"[k]}', k, f'{i:05}.png', 2*i+k) for k in (0, 1) for i in range(n_train)]
     wanted += [(f'test{"AB"[k]}', k, f'{i:05}.png', 2*n_train+i) for k in (0, 1) for i in range(n_test)]
-    for folder,k,name,scene in progress_bar(wanted, 'drawing demo scenes', show=progress):
-        with atomic_path(output_dir/folder/name) as tmp: street_scene(scene + 1_000_000*seed, size)[k].save(tmp)
-    return output_dir
+    with atomic_folder(output_dir) as tmp:
+        for folder,k,name,scene in progress_bar(wanted, 'drawing demo scenes', show=progress):
+            (tmp/folder).mkdir(exist_ok=True)
+            street_scene(scene + 1_000_000*seed, size)[k].save(tmp/folder/name)
+    return Path(output_dir)
 
 # %% ../nbs/01_data.ipynb #c026
 def _save_resized(source, target, size, how):
@@ -194,7 +196,9 @@ def prepare_cityscapes(
     photo_format:str='jpg', # file type of the photos
     label_format:str='png' # file type of the labels; jpg blurs their colours
 ) -> dict: # images written in each folder
-    "Turn Cityscapes into the four folders. Raises `OptionError` or `DataError`."
+    "Turn Cityscapes into the four folders, all of them or nothing. Raises `OptionError` or `DataError`."
+    at_least(1, size=size)
+    _check_format(photo_format=photo_format, label_format=label_format)
     jobs = []
     for split,to in (('train', 'train'), ('val', 'test')):
         labels = sorted((Path(gtFine_dir)/split).glob('*/*_gtFine_color.png'))
@@ -206,10 +210,17 @@ def prepare_cityscapes(
             jobs += [(photo, f'{to}A', f'{stem}.{photo_format}', Image.LANCZOS), (label, f'{to}B', f'{stem}.{label_format}', Image.NEAREST)]
     return _write_all(jobs, output_dir, lambda source,target,how: _save_resized(source, target, size, how))
 
+def _check_format(**given):
+    "Raise `OptionError` unless all are file types of images."
+    for name,v in given.items():
+        if f'.{v}' not in IMAGE_EXTENSIONS: raise OptionError(name, v, f"allowed: {', '.join(sorted(e[1:] for e in IMAGE_EXTENSIONS))}")
+
 def _write_all(jobs, output_dir, write):
     "Run `(source, folder, name, how)` jobs with a progress bar; count the files in each folder."
-    with ThreadPoolExecutor() as pool:
-        for _ in progress_bar(pool.map(lambda j: write(j[0], Path(output_dir)/j[1]/j[2], j[3]), jobs), 'writing images', len(jobs)): pass
+    with atomic_folder(output_dir) as tmp, ThreadPoolExecutor() as pool:
+        try:
+            for _ in progress_bar(pool.map(lambda j: write(j[0], tmp/j[1]/j[2], j[3]), jobs), 'writing images', len(jobs)): pass
+        except BaseException: pool.shutdown(cancel_futures=True); raise
     folders = [j[1] for j in jobs]
     return {f:folders.count(f) for f in dict.fromkeys(folders)}
 
@@ -220,8 +231,9 @@ def prepare_aligned(
     left:str='A', # which domain is the left half: A or B
     format:str='png' # file type to write; png loses nothing
 ) -> dict: # images written in each folder
-    "Split side-by-side pictures into the four folders. Raises `OptionError` or `DataError`."
+    "Split side-by-side pictures into the four folders, all of them or nothing. Raises `OptionError` or `DataError`."
     root = Path(input_dir)
+    _check_format(format=format)
     if left not in ('A', 'B'): raise OptionError('left', left, 'allowed: A, B')
     if not (root/'train').is_dir(): raise OptionError('input_dir', str(input_dir), 'has no subfolder train')
     test = next((d for d in ('test', 'val') if (root/d).is_dir()), None)

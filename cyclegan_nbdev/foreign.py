@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from .core import DataError
+from .core import DataError, check_file
 from .networks import build_network
 
 # %% ../nbs/02a_foreign.ipynb #c006
@@ -100,8 +100,7 @@ def read_tensors(
     path:str|Path # a .safetensors, .pth or .ckpt file; what it is shows in its first bytes
 ) -> dict[str, Tensor]: # tensors by name
     "The tensors of a file, on the CPU, without running anything it holds. Raises `DataError`."
-    path = Path(path)
-    if not path.is_file(): raise DataError(f'{path}: no such file')
+    path = check_file(path)
     with path.open('rb') as f: head = f.read(16)
     if head[:4] == b'PK\3\4' or head[:1] == b'\x80': found = _read_torch(path)
     elif head[8:9] == b'{':

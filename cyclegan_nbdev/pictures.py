@@ -6,7 +6,7 @@
 __all__ = ['Picture', 'to_depth', 'as_picture', 'read_picture', 'to_pil', 'save_picture']
 
 # %% ../nbs/00a_pictures.ipynb #c003
-import struct, zlib
+import logging, struct, warnings, zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,9 +15,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .core import DataError, atomic_path
+from .core import DataError, atomic_path, check_file
 
 # %% ../nbs/00a_pictures.ipynb #c006
+warnings.simplefilter('ignore', Image.DecompressionBombWarning) # up to twice Image.MAX_IMAGE_PIXELS is read; more is an error
+warnings.filterwarnings('ignore', module='PIL.TiffImagePlugin') # a damaged file is read, or refused in one line
+
 @dataclass
 class Picture:
     "The numbers of an image, and what its file says beside them."
@@ -66,14 +69,17 @@ def _deep_png(path):
 
 def _from_float(x):
     "Numbers from 0 to 1 as 16 bits."
+    if not x.size: raise OSError('it has no pixels')
     if not (x.min() >= 0 and x.max() <= 1): raise OSError(f'floating-point pixels from {x.min():.4g} to {x.max():.4g}; wanted 0 to 1')
     return (x*65535).round().astype(np.uint16)
 
 def _whole_tiff(path, in_planes):
     "(H, W, C), orientation and colour profile of a TIFF that Pillow would cut down; None for others."
     from tifffile import TiffFile
+    logging.getLogger('tifffile').setLevel(logging.CRITICAL) # what it remarks about a damaged file is said in one line
     with TiffFile(path) as t:
         page = t.pages[0]
+        if page.imagewidth*page.imagelength > 2*Image.MAX_IMAGE_PIXELS: raise OSError(f'{page.imagewidth}x{page.imagelength} pixels are more than PIL.Image.MAX_IMAGE_PIXELS allows')
         colours,kind = page.samplesperpixel,np.dtype(page.dtype or 'V')
         pages = colours == 1 and len(t.series[0].pages) > 1
         if not (pages or colours == 2 or colours > 4 or (colours > 1 and kind.itemsize > 1) or kind.kind == 'f'): return None
@@ -139,6 +145,7 @@ def read_picture(
 ) -> Picture:
     "A picture as deep as it was stored, upright. Raises `DataError` naming the file."
     name = '' if isinstance(source, Image.Image) else f'{source}: '
+    if name: check_file(source)
     try:
         x,orientation,icc = _file_numbers(source, in_planes) if name else _numbers(source)
         return as_picture(_TURN.get(orientation, _TURN[1])(x), in_planes, icc)

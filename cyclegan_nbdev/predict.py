@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .checkpoint import check_role, load_network
-from .core import CycleGANError, DataError, OptionError, pick_device
+from .core import CycleGANError, DataError, OptionError, pick_device, sweep
 from .data import IMAGE_EXTENSIONS, find_images
 from .networks import UnetGenerator
 from .pictures import Picture, as_picture, read_picture, save_picture, to_pil
@@ -131,9 +131,14 @@ def _same_kind(t, image):
     if isinstance(image, np.ndarray): return _array(t, image)
     raise DataError(f'cannot translate a {type(image).__name__}: give a path, a Pillow image, an array, a tensor or a list of them')
 
+def _check_numbers(x, shape, n, isfinite):
+    if not n: raise DataError(f'numbers of shape {shape}: there is no pixel')
+    if not isfinite(x).all(): raise DataError(f'numbers of shape {shape}: some are not finite')
+
 def _tensor(t, x):
     if x.ndim not in (3, 4) or x.shape[-3] != t.in_planes: raise DataError(f'a tensor of shape {tuple(x.shape)}: wanted (C, H, W) or (N, C, H, W) with C={t.in_planes}')
     if not (x.dtype in (torch.uint8, torch.uint16) or x.is_floating_point()): raise DataError(f'a tensor of {x.dtype}: wanted uint8, uint16 or floating point')
+    _check_numbers(x, tuple(x.shape), x.numel(), torch.isfinite)
     half,batch = 0 if x.is_floating_point() else torch.iinfo(x.dtype).max/2,x[None] if x.ndim == 3 else x
     y = t.tensor(batch.float()/half - 1 if half else batch.float()).to(x.device)
     y = (y.clamp(-1, 1) + 1).mul(half).round().to(x.dtype) if half else y.to(x.dtype)
@@ -142,6 +147,7 @@ def _tensor(t, x):
 def _array(t, x):
     if x.ndim not in (2, 3) or (x.ndim == 3 and x.shape[2] not in (1, 2, 3, 4, t.in_planes)): raise DataError(f'an array of shape {x.shape}: wanted (H, W) or (H, W, C)')
     if not (x.dtype in (np.uint8, np.uint16) or x.dtype.kind == 'f'): raise DataError(f'an array of {x.dtype}: wanted uint8, uint16 or floating point')
+    _check_numbers(x, x.shape, x.size, np.isfinite)
     flat,floating = x[...,None] if x.ndim == 2 else x,x.dtype.kind == 'f'
     p = as_picture((flat.clip(0, 1)*65535).round().astype(np.uint16) if floating else flat, t.in_planes)
     q = t.pictures([p])[0]
@@ -270,7 +276,9 @@ def _check(allowed, **given):
     "Raise `OptionError` unless every value passes."
     for name,value in given.items():
         test,words = allowed[name]
-        if not test(value): raise OptionError(name, value, f'allowed: {words}')
+        try: ok = test(value)
+        except TypeError: ok = False
+        if not ok: raise OptionError(name, value, f'allowed: {words}')
 
 def _directions(dataroot, input, G_A_ckpt, G_B_ckpt):
     "`(generator's file, option, what to read, other's file, name of the results, name of the pairs)` for each direction."
@@ -330,6 +338,7 @@ def predict(
     kwargs = dict(assume=assume, platform=platform, device_id=int(os.environ.get('LOCAL_RANK', device_id)), image_size=image_size, memory=memory)
     nets = {r[0]:_load(r[0], r[1], **kwargs) for r in runs}
     found,out,total = [find_inputs(r[2]) for r in runs],Path(outputs_dir)/'predict',Report()
+    sweep(out)
     with process_group(platform, minutes=24*60):
         for (ckpt,_,_,other,to,beside),files in zip(runs, found):
             jobs = dict([*_targets(files, out/to, format).items()][rank()::world()])

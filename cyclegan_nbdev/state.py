@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['STATE', 'HARMLESS', 'save_state', 'load_state', 'random_states', 'set_random_states', 'next_pass', 'RunFolder',
            'resumed_options', 'find_state', 'fingerprint', 'Interrupted', 'stop_signals', 'TrainingError',
-           'FiniteCallback', 'memory_errors', 'StateCallback']
+           'FiniteCallback', 'memory_errors', 'run_state', 'put_run_state', 'save_config', 'StateCallback']
 
 # %% ../nbs/03d_state.ipynb #c003
 import hashlib, json, os, random, signal, socket, threading, time
 from contextlib import contextmanager, suppress
+from operator import index
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 
 from . import __version__
 from .checkpoint import save_tensors
-from .core import CycleGANError, DataError, OptionError, Options
+from .core import CycleGANError, DataError, OptionError, Options, atomic_path, check_file, one_line, sweep
 from .ranks import gathered, most, rank, world
 
 # %% ../nbs/03d_state.ipynb #c006
@@ -57,11 +58,13 @@ def load_state(
     path:str|Path # written by `save_state`
 ) -> dict:
     "Read a state; it cannot run anything. Raises `DataError`."
+    check_file(path)
     try:
         with safe_open(path, 'pt') as f: header = json.loads((f.metadata() or {})['cyclegan_nbdev'])
-        return _unpack(header['state'], safetensors.torch.load_file(path))
+        if header['version'].split('.')[:2] != __version__.split('.')[:2]: raise ValueError(f"saved by version {header['version']} of this package, this is {__version__}")
+        return dict(_unpack(header['state'], safetensors.torch.load_file(path)))
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as e:
-        raise DataError(f'{path}: not a whole state of a run ({str(e) or type(e).__name__})') from None
+        raise DataError(f'{path}: not a whole state of a run ({one_line(e)[:160] or type(e).__name__}); resume=False begins anew') from None
 
 # %% ../nbs/03d_state.ipynb #c010
 def random_states(
@@ -119,6 +122,15 @@ def _grab(path):
 
 STATE = 'state.safetensors'
 
+def _put_aside(path):
+    "Keep an earlier run under a numbered name; where it is now."
+    kept = next(k for i in range(1, 10**6) if not (k := path.with_name(f'{path.name}.{i}')).exists())
+    path.rename(kept)
+    print(f'{path} held an earlier run: it is kept as {kept}')
+    path.mkdir()
+    return kept
+
+# %% ../nbs/03d_state.ipynb #c041
 class RunFolder:
     "A folder that no other run can take while this one has it; in a run of many processes the first one takes it. Raises `OptionError`."
     def __init__(self,
@@ -145,23 +157,15 @@ class RunFolder:
         "Make the folder ready; before a new run an earlier one that saved anything is kept under a numbered name."
         if rank(): return
         try:
-            if state: return self._sweep(state)
+            sweep(self.path, every=True) # a killed run left it half-written
+            if state: return print(f"continuing the run in {self.path} after {state['epoch']} epochs and {state['batch']} of {state['n_batches']} steps")
             if (self.path/STATE).exists() or any((self.path/'ckpt').glob('*')): # less is not worth keeping
-                kept = next(k for i in range(1, 10**6) if not (k := self.path.with_name(f'{self.path.name}.{i}')).exists())
-                old = self.file
-                self.path.rename(kept)
-                print(f'{self.path} held an earlier run: it is kept as {kept}')
-                self.path.mkdir()
+                old,kept = self.file,_put_aside(self.path)
                 self._lock()
                 (kept/'.lock').unlink()
                 old.close()
             for d in ('ckpt', 'imgs', 'log'): (self.path/d).mkdir(exist_ok=True)
         except OSError as e: raise OptionError('outputs_dir', str(self.path), f'cannot be written to ({e.strerror})') from None
-
-    def _sweep(self, state):
-        "Remove what a killed run left half-written."
-        for p in self.path.rglob('.tmp-*'): p.unlink(missing_ok=True)
-        print(f"continuing the run in {self.path} after {state['epoch']} epochs and {state['batch']} of {state['n_batches']} steps")
 
     def __enter__(self): return self
     def __exit__(self, *_):
@@ -174,17 +178,27 @@ class RunFolder:
 # %% ../nbs/03d_state.ipynb #c021
 HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler',
             'resume', 'save_state_minutes') # they leave the arithmetic alone; whether the images in dataroot are the same is looked at by itself
+@contextmanager
+def _fits(path):
+    "Whatever is missing or of another kind in a state is the state's fault."
+    try: yield
+    except torch.OutOfMemoryError: raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as e:
+        raise DataError(f'{path}: not a state of this version ({one_line(e)[:160]}); resume=False begins anew') from None
+
 def resumed_options(
     given:dict # options by name, as a user gave them
 ) -> dict: # with `resume=True` those of the run in `outputs_dir`, and what was given
     "What was given, and what the run to continue was given. Raises `OptionError` where there is no run."
     if Options.of({k:v for k,v in given.items() if k in ('resume', 'outputs_dir')}).resume is not True: return given
     folder = Path(given.get('outputs_dir', Options().outputs_dir))
-    if (folder/STATE).exists(): old = load_state(folder/STATE)['options']
+    if (folder/STATE).exists():
+        with _fits(folder/STATE): old = Options.of(load_state(folder/STATE)['options']).as_dict()
     elif (folder/'config.json').exists(): old = Options.load(folder/'config.json').as_dict() # stopped before its first state was saved
     else: raise OptionError('resume', True, f'{folder} holds no run to continue')
     return old | given
 
+# %% ../nbs/03d_state.ipynb #c045
 def _same_schedule(o, old, done):
     "Whether the learning rates of the past are what they would have been."
     return o.lr_policy == 'constant' or (o.n_epochs, o.max_epoch) == (old.n_epochs, old.max_epoch) or done <= min(o.n_epochs, old.n_epochs)
@@ -196,8 +210,10 @@ def find_state(
     path = Path(o.outputs_dir)/STATE
     if o.resume is False or not path.exists(): return None
     state = load_state(path)
-    try: old,done = Options.of(state['options']),state['epoch'] + state['batch']/state['n_batches']
-    except (KeyError, TypeError, ArithmeticError, CycleGANError) as e: raise DataError(f'{path}: not a state of this version ({e}); resume=False begins anew') from None
+    with _fits(path):
+        old,epoch,batch,n = Options.of(state['options']),*(index(state[k]) for k in ('epoch', 'batch', 'n_batches'))
+        if min(epoch, batch) < 0 or batch > n or old.seed is None: raise ValueError(f'epoch={epoch}, batch={batch} of {n}, seed={old.seed}')
+        done = epoch + batch/n
     differ = [k for k,v in o.as_dict().items() if v != getattr(old, k) and k not in HARMLESS and not (k == 'seed' and v is None)]
     if o.resume is None: return state if not differ and state['epoch'] < old.max_epoch else None
     for k in differ:
@@ -295,6 +311,45 @@ def _to(x, device):
     if isinstance(x, list): return [_to(v, device) for v in x]
     return x.to(device) if isinstance(x, Tensor) else x
 
+def run_state(
+    learn # the `Learner` of a run
+) -> dict:
+    "Weights, optimizer, what the callbacks name in `resumed`, and fastai's own notes."
+    r = learn.recorder
+    values = dict(weights=get_model(learn.model).state_dict()) | {c.name:c for c in learn.cbs if hasattr(type(c), 'resumed')}
+    return dict(values=values, train_iter=learn.train_iter, pct_train=learn.pct_train, optimizer=learn.opt.state_dict()['state'], lrs=[h['lr'] for h in learn.opt.hypers],
+                recorder=dict(values=[list(v) for v in r.values], iters=list(r.iters), lrs=torch.tensor(r.lrs, dtype=torch.float64),
+                              losses=torch.stack(r.losses) if r.losses else torch.zeros(0), smooth=[r.smooth_loss.count, r.smooth_loss.val]))
+
+def put_run_state(
+    learn, # the `Learner` of the run that continues
+    s:dict, # from `run_state`
+    own:dict # what belongs to this process alone
+):
+    "Give everything back. Raises one of Python's errors where something does not fit."
+    device,model,r,old = learn.dls.device,get_model(learn.model),learn.recorder,s['recorder']
+    values = _to(s['values'], device)
+    if missing := set(run_state(learn)['values']) - set(values): raise KeyError(*missing)
+    model.load_state_dict(values.pop('weights'))
+    for name,v in values.items():
+        if hasattr(learn, name): _put(getattr(learn, name), v) # only the first process has those that write
+    if own['model']: _put(model, _to(own['model'], device))
+    groups = learn.opt.state_dict()['param_groups']
+    if s['train_iter'] and len(s['optimizer']) < sum(len(g['params']) for g in groups): raise ValueError('less than the optimizer needs')
+    for g,lr in zip(groups, s['lrs'], strict=True): g['lr'] = float(lr)
+    learn.opt.load_state_dict(dict(state=s['optimizer'], param_groups=groups))
+    r.values,r.iters,r.lrs,r.losses = old['values'],old['iters'],old['lrs'].tolist(),list(old['losses'])
+    r.smooth_loss.count,r.smooth_loss.val = old['smooth']
+    learn.train_iter,learn.pct_train = index(s['train_iter']),float(s['pct_train'])
+
+# %% ../nbs/03d_state.ipynb #c043
+def save_config(
+    folder:Path, # a run folder
+    o:Options # of the run
+):
+    "Write config.json."
+    with atomic_path(folder/'config.json') as tmp: tmp.write_text(json.dumps(o.as_dict(), indent=1))
+
 class StateCallback(Callback):
     "Saves the run after every epoch, every `save_state_minutes`, and before it stops for a signal; continues from a state."
     order,run_valid = 90,False # behind all others
@@ -310,12 +365,13 @@ class StateCallback(Callback):
     def before_fit(self):
         self.run = not hasattr(self.learn, 'lr_finder')
         self.images,self.saved_at = fingerprint(self.dls.train.dataset),time.monotonic()
-        if self.saved and self.saved['images'] != self.images: raise OptionError('dataroot', self.o.dataroot, 'its images are not those that the run was begun with')
+        with _fits(self.path): same = not self.saved or self.saved['images'] == self.images
+        if not same: raise OptionError('dataroot', self.o.dataroot, 'its images are not those that the run was begun with')
 
     def before_epoch(self):
         if self.epoch >= self.start: return
         self.learn.train_iter = (self.epoch+1)*len(self.dls.train)
-        self.recorder.log += self.saved['recorder']['values'][self.epoch]
+        with _fits(self.path): self.recorder.log += self.saved['recorder']['values'][self.epoch]
         raise CancelEpochException
 
     def before_train(self):
@@ -325,25 +381,15 @@ class StateCallback(Callback):
         self.images_of_pass = next_pass(dl, self.first, self.ready if self.first else lambda: None)
 
     def _restore(self, dl):
-        s,device,self.saved = self.saved,self.dls.device,None
-        values = _to(s['values'], device)
-        own = _own_share(s['ranks'], s['options']['seed'] + s['train_iter'])
-        get_model(self.model).load_state_dict(values.pop('weights'))
-        for name,v in values.items():
-            if hasattr(self.learn, name): _put(getattr(self.learn, name), v) # only the first process has those that write
-        if own['model']: _put(get_model(self.model), _to(own['model'], device))
-        groups = self.opt.state_dict()['param_groups']
-        for g,lr in zip(groups, s['lrs']): g['lr'] = lr
-        self.opt.load_state_dict(dict(state=s['optimizer'], param_groups=groups))
-        r,old = self.recorder,s['recorder']
-        r.values,r.iters,r.lrs,r.losses = old['values'],old['iters'],old['lrs'].tolist(),list(old['losses'])
-        r.smooth_loss.count,r.smooth_loss.val = old['smooth']
-        self.learn.train_iter,self.first = s['train_iter'],s['batch']*len(dl)//s['n_batches']
-        self.learn.pct_train = s['pct_train'] if self.o.max_epoch == s['options']['max_epoch'] else (s['epoch'] + s['batch']/s['n_batches'])/self.o.max_epoch
-        version,numbers,gauss = s['rng']
-        dl.rng.setstate((version, tuple(numbers), gauss))
-        self.ready = lambda: set_random_states(own['random'], device)
-        if not self.first: self.ready()
+        s,self.saved = self.saved,None
+        with _fits(self.path):
+            own = _own_share(s['ranks'], s['options']['seed'] + s['train_iter'])
+            put_run_state(self.learn, s, own)
+            if self.o.max_epoch != s['options']['max_epoch']: self.learn.pct_train = (s['epoch'] + s['batch']/s['n_batches'])/self.o.max_epoch
+            dl.rng.setstate((s['rng'][0], tuple(s['rng'][1]), s['rng'][2]))
+            self.first,self.ready = s['batch']*len(dl)//s['n_batches'],lambda: set_random_states(own['random'], self.dls.device)
+            self.ready()
+        if rank() == 0: save_config(self.path.parent, self.o)
 
     def before_batch(self): self.learn.iter += self.first
     def after_batch(self):
@@ -358,17 +404,12 @@ class StateCallback(Callback):
 
     def _save(self, epoch, batch, rng):
         self.finite.check()
-        r,model = self.recorder,get_model(self.model)
+        model = get_model(self.model)
         own = dict(random=random_states(self.dls.device), model=model if hasattr(type(model), 'resumed') else None)
         tensors = {}
         ranks = gathered(_unpack(_pack(own, '', tensors), tensors))
         if rank(): return
-        values = dict(weights=model.state_dict()) | {c.name:c for c in self.learn.cbs if hasattr(type(c), 'resumed')}
-        save_state(self.path, dict(options=self.o.as_dict(), images=self.images, epoch=epoch, batch=batch, n_batches=len(self.dls.train), rng=rng,
-            ranks=ranks, values=values, train_iter=self.train_iter, pct_train=self.pct_train,
-            optimizer=self.opt.state_dict()['state'], lrs=[h['lr'] for h in self.opt.hypers],
-            recorder=dict(values=[list(v) for v in r.values], iters=list(r.iters), lrs=torch.tensor(r.lrs, dtype=torch.float64),
-                          losses=torch.stack(r.losses) if r.losses else torch.zeros(0), smooth=[r.smooth_loss.count, r.smooth_loss.val])))
+        save_state(self.path, dict(options=self.o.as_dict(), images=self.images, epoch=epoch, batch=batch, n_batches=len(self.dls.train), rng=rng, ranks=ranks) | run_state(self.learn))
         self.saved_at = time.monotonic()
 
     def _stop_if(self, asked, epoch, batch):

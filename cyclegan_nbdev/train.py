@@ -39,7 +39,7 @@ from .monitor import MonitorCallback
 from .networks import architecture, build_network, init_weights
 from .ranks import first_then_others, join_ranks, mean_of_ranks, most, process_group, rank, world
 from .scores import score_images
-from .state import STATE, FiniteCallback, RunFolder, StateCallback, TrainingError, find_state, memory_errors, resumed_options, stop_signals
+from .state import STATE, FiniteCallback, RunFolder, StateCallback, TrainingError, find_state, memory_errors, resumed_options, save_config, stop_signals
 
 # %% ../nbs/04_train.ipynb #c012
 def translate(
@@ -157,7 +157,7 @@ class HistoryCallback(Callback):
         if self.steps: self._end_window()
     def after_batch(self):
         if not self.training: return
-        if self.step == 0: self._write(['epoch', 'step', 'lr', 'ms_per_step', *self.loss_func.parts], 'w')
+        if self.step == 0 and not getattr(getattr(self, 'state', None), 'saved', None): self._write(['epoch', 'step', 'lr', 'ms_per_step', *self.loss_func.parts], 'w')
         self.total,self.steps,self.step = self.total + torch.stack([*self.loss_func.parts.values()]),self.steps+1,self.step+1
         if self.steps == self.print_iter: self._end_window()
 
@@ -351,7 +351,7 @@ def _train(o, run, state, demo, cbs):
     seed_everything((o.seed + rank()) % 2**32, deterministic=not o.use_random)
     learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), *([EMACallback(o.ema)] if o.ema else []), *cbs, FiniteCallback(), StateCallback(folder/STATE, o, state)])
     if rank() == 0:
-        with atomic_path(folder/'config.json') as tmp: tmp.write_text(json.dumps(o.as_dict(), indent=1))
+        if not state: save_config(folder, o) # a run that continues writes it when all it needs is there
         learn.add_cbs([MonitorCallback(folder, o), SaveCallback(folder, o), *([ProfilerCallback(folder)] if o.need_profiler else []), *_logger_callbacks(o, folder)])
     join_ranks(learn, device.type == 'cpu')
     learn.path = folder

@@ -65,11 +65,20 @@ def tutorial(nb):
         code,said = run(BIN/'papermill', nb, Path(d)/'out.ipynb', '-k', 'python3', '-p', 'short', True)
         return said if code else ''
 
+def script(*command):
+    "Run a test script and pass on the line that says how many cases it tried."
+    code,said = run(sys.executable, *command)
+    if code: return said
+    print('     ' + said.strip().splitlines()[-1], flush=True)
+
 if __name__ == '__main__':
     check('clean notebooks', lambda: drift([BIN/'nbdev_clean'], ['nbs'], 'nbdev_clean'))
     check('package follows notebooks', lambda: drift([BIN/'nbdev_export'], ['cyclegan_nbdev'], 'nbdev_export'))
     check('README follows index', lambda: drift([sys.executable, ROOT/'scripts/readme.py'], ['README.md'], 'make readme'))
     for nb in sorted((ROOT/'nbs').glob('*.ipynb')): check(f'nbdev_test {nb.name}', lambda: notebook(nb))
+    check('bad input', lambda: script('tests/bad_input.py'))
+    check('fuzzed readers', lambda: script('tests/fuzz.py', '--examples', '100'))
+    check('faults, a few', lambda: script('tests/faults.py', '--kills', '2'))
     check('papermill run of 04_train', papermill_run)
     check('papermill refuses an unknown option', lambda: papermill_refuses('nfg', 32, 'did you mean ngf?'))
     check('papermill refuses an impossible value', lambda: papermill_refuses('model', 'vgg', 'allowed: resnet, unet'))

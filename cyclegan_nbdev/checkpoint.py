@@ -56,13 +56,13 @@ def _own_header(path):
     except (SafetensorError, ValueError, RecursionError) as e: raise DataError(f'{path}: not a whole network file ({" ".join(str(e).split())})') from None
     if text and not (isinstance(header, dict) and isinstance(header.get('architecture'), dict) and isinstance(header.get('role'), (str, types.NoneType))):
         raise DataError(f'{path}: its header does not say what network it is; expected an architecture and a role')
+    if text: header['architecture'].setdefault('in_planes', 3) # as the networks do
     return header
 
 _FIELDS = {f.name:f for f in dataclasses.fields(Options)}
 
 def _check_architecture(arch):
     "Raise `ValueError` where an architecture has what no option could have."
-    if 'in_planes' not in arch: raise ValueError('it does not tell in_planes')
     for k,v in arch.items():
         if k != 'widths' and k in _FIELDS and parse_option(_FIELDS[k], v) != v or k in ('affine', 'crop_end', 'out_bias') and type(v) is not bool: raise ValueError(f'{k}={v!r}')
 

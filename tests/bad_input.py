@@ -427,7 +427,7 @@ def checkpoints():
     CASES.append(('no pickle has run', lambda: (ROOT/'pwned').exists() and 'a pickle ran'))
 
 # what a header may say without harm: it agrees with the tensors, or says less than it might
-HARMLESS = ('role=None', "role='G_C'", "role='state'", 'without slope', 'without pad_mode', 'without norm_mode', 'without need_dropout')
+HARMLESS = ('role=None', "role='G_C'", "role='state'", 'without in_planes', 'without slope', 'without pad_mode', 'without norm_mode', 'without need_dropout')
 
 # runs to continue, and their configs
 

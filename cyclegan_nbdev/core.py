@@ -94,6 +94,9 @@ class RunOptions:
     save_state_minutes:float = option(10., 'minutes between two saved states to resume from, besides one after every epoch', lo=0)
     save_imgs:bool = option(True, 'write sample images to outputs_dir/imgs after every epoch')
     logger:str = option('none', "also log through fastai's own callback", ('none', 'tensorboard', 'wandb'))
+    palette:str|None = option(None, 'score label maps of paired test photos while training: cityscapes, facades or a JSON file of class colours')
+    eval_epochs:int = option(1, 'epochs between two such scores', lo=1)
+    best_metric:str = option('mean_class_iou', 'the score whose best epoch is kept as ckpt/*_best', ('mean_pixel_acc', 'mean_class_acc', 'mean_class_iou'))
     need_profiler:bool = option(False, 'write a profiler trace of the first steps to outputs_dir/log')
 
 # %% ../nbs/00_core.ipynb #c013
@@ -239,6 +242,7 @@ def _check_network(o):
 
 def _check_distillation(o):
     "Raise `OptionError` where options about distillation do not fit each other."
+    if o.palette and o.in_planes != 3: raise OptionError('palette', o.palette, f'scores need colours, in_planes=3, not {o.in_planes}')
     if o.kd and not (o.GT_A_ckpt and o.GT_B_ckpt): raise OptionError('kd', True, 'give both teachers, GT_A_ckpt and GT_B_ckpt')
     for k in ('lambda_feature', 'from_teacher'):
         if getattr(o, k) and not o.kd: raise OptionError(k, getattr(o, k), 'is for distillation: give kd=True and both teachers')
@@ -290,7 +294,7 @@ def options_table(
     return '\n'.join(['| option | default | |', '|---|---|---|', *rows])
 
 # %% ../nbs/00_core.ipynb #c036
-DEMO = dict(image_size=64, ngf=16, gl_num=3, ndf=16, max_epoch=12, n_epochs=6, need_dropout=False, seed=0)
+DEMO = dict(image_size=64, ngf=16, gl_num=3, ndf=16, max_epoch=12, n_epochs=6, need_dropout=False, seed=0, palette='cityscapes')
 
 def with_demo(
     given:dict # options that were given, by name
@@ -298,7 +302,7 @@ def with_demo(
     "The demo's values for what was not given, where there is no `dataroot`. Raises `OptionError` for channels that it does not have."
     if given.get('dataroot') is not None: return given, {}
     if str(given.get('in_planes', 3)) not in ('1', '3', '4'): raise OptionError('in_planes', given['in_planes'], 'the demo scenes have 1, 3 or 4 channels; give a dataroot')
-    demo = {k:v for k,v in DEMO.items() if k not in given}
+    demo = {k:v for k,v in DEMO.items() if k not in given and (k != 'palette' or str(given.get('in_planes', 3)) == '3')} # only colours can be scored
     return {**demo, **given}, demo
 
 # %% ../nbs/00_core.ipynb #c039

@@ -176,7 +176,7 @@ class RunFolder:
             with suppress(OSError): p.rmdir()
 
 # %% ../nbs/03d_state.ipynb #c021
-HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler',
+HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette', 'eval_epochs', 'best_metric',
             'resume', 'save_state_minutes') # they leave the arithmetic alone; whether the images in dataroot are the same is looked at by itself
 @contextmanager
 def _fits(path):

@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['translate', 'CycleGAN', 'CycleGANCallback', 'lr_schedule', 'cyclegan_learner', 'fit', 'HistoryCallback',
-           'EMACallback', 'final_generators', 'SaveCallback', 'ProfilerCallback', 'demo_accuracy', 'train',
-           'plot_history', 'show_samples', 'show_options']
+           'EMACallback', 'SaveCallback', 'ProfilerCallback', 'train', 'plot_history', 'show_samples', 'show_options']
 
 # %% ../nbs/04_train.ipynb #c007
 import csv, json, os, random, re, subprocess, sys, time
@@ -32,14 +31,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .checkpoint import load_weights, place_discriminators, save_network
 from .core import (DataError, OptionError, Options, atomic_path, pick_device, seed_everything, with_demo)
-from .data import CITYSCAPES, image_grid, make_demo_scenes, to_image
+from .data import image_grid, make_demo_scenes, to_image
 from .learner import CycleGANLearner
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
 from .monitor import MonitorCallback
 from .networks import architecture, build_network, init_weights
 from .ranks import first_then_others, join_ranks, mean_of_ranks, most, process_group, rank, world
-from .scores import score_images
 from .state import STATE, FiniteCallback, RunFolder, StateCallback, TrainingError, find_state, memory_errors, resumed_options, save_config, stop_signals
+from .validate import METRICS, ScoreCallback, final_generators, read_scores
 
 # %% ../nbs/04_train.ipynb #c012
 def translate(
@@ -203,13 +202,6 @@ class EMACallback(Callback):
         self.generators = self.average.module
     def after_batch(self): self.average.update_parameters(self.current)
 
-def final_generators(
-    learn:Learner # while or after training
-) -> tuple[nn.Module, nn.Module]: # G_A, G_B
-    "The generators to judge a run by: the averaged ones where there are any."
-    g = learn.ema.generators if hasattr(learn, 'ema') and learn.ema.average is not None else vars(get_model(learn.model))['_modules']
-    return g['G_A'].eval(),g['G_B'].eval()
-
 # %% ../nbs/04_train.ipynb #c031
 class SaveCallback(Callback):
     "Writes checkpoints and sample images after an epoch, and samples of the untrained networks as epoch 0."
@@ -282,18 +274,6 @@ def _logger_callbacks(o, folder):
     except ImportError: raise OptionError('logger', o.logger, f'it is not installed: pip install {o.logger}') from None
     return []
 
-# %% ../nbs/04_train.ipynb #c035
-def demo_accuracy(
-    learn:Learner # whose validation set is paired, with B a Cityscapes label map
-) -> float: # 0 to 1
-    "Share of pixels for which the label map made from a test photo shows the right class."
-    G_A,_ = final_generators(learn)
-    fakes,labels = [],[]
-    with torch.no_grad():
-        for A,B in learn.dls.valid:
-            fakes += map(to_image, G_A(A)); labels += map(to_image, B)
-    return score_images(fakes, labels, CITYSCAPES).scores.mean_pixel_acc
-
 # %% ../nbs/04_train.ipynb #c035b
 def train(
     given:dict, # options by name, as a user gave them
@@ -342,25 +322,27 @@ def _train(o, run, state, demo, cbs):
     say = (lambda *words: None) if rank() else print
     seed_everything(o.seed, deterministic=not o.use_random)
     CycleGAN(o) # a wrong checkpoint is noticed before anything is written
-    if o.dataroot: dls = unpaired_dls(o, device)
+    if o.dataroot:
+        dls = unpaired_dls(o, device)
+        score = ScoreCallback(folder, o, o.dataroot, dls.valid)
     run.begin(state)
     if not o.dataroot:
         if not state: first_then_others(lambda: rank() == 0 and make_demo_scenes(folder/'demo_scenes', o.image_size))
         dls = unpaired_dls(o.replace(dataroot=str(folder/'demo_scenes')), device)
+        score = ScoreCallback(folder, o, folder/'demo_scenes', dls.valid)
     for line in _notices(o, dls.train.n, device, demo): say(line)
     seed_everything((o.seed + rank()) % 2**32, deterministic=not o.use_random)
     learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), *([EMACallback(o.ema)] if o.ema else []), *cbs, FiniteCallback(), StateCallback(folder/STATE, o, state)])
     if rank() == 0:
         if not state: save_config(folder, o) # a run that continues writes it when all it needs is there
-        learn.add_cbs([MonitorCallback(folder, o), SaveCallback(folder, o), *([ProfilerCallback(folder)] if o.need_profiler else []), *_logger_callbacks(o, folder)])
+        learn.add_cbs([MonitorCallback(folder, o), score, SaveCallback(folder, o), *([ProfilerCallback(folder)] if o.need_profiler else []), *_logger_callbacks(o, folder)])
     join_ranks(learn, device.type == 'cpu')
     learn.path = folder
     learn.gather_args = dict # W&B has the options from wandb.init; what fastai gathers beside them, 2.8.12 cannot log (its issue 4173)
-    before = None if o.dataroot or rank() else demo_accuracy(learn)
     live = (IN_NOTEBOOK or sys.stdout.isatty()) and rank() == 0 # elsewhere, as in the log of a batch job, lines instead of a moving bar
     with nullcontext() if live else learn.no_bar(), nullcontext() if live else learn.no_logging(), stop_signals() as learn.state.caught: fit(learn, o)
     if learn.state.stopped: return learn
-    if before is not None: print(f'photo → label pixel accuracy on the {dls.valid.n} test scenes: {before:.1%} before training, {demo_accuracy(learn):.1%} after')
+    if (rows := score.rows): print(f"photo → label pixel accuracy on {rows[-1]['images']} test images: {rows[0]['mean_pixel_acc']:.1%} before training, {rows[-1]['mean_pixel_acc']:.1%} after")
     say(f'the run is in {folder}')
     return learn
 
@@ -368,14 +350,18 @@ def _train(o, run, state, demo, cbs):
 def plot_history(
     folder:str|Path # a run folder
 ):
-    "Loss curves of a run, one panel for each kind of loss."
+    "Loss curves of a run, one panel for each kind of loss, and its scores."
     with open(Path(folder)/'history.csv') as f: rows = [{k:float(v) for k,v in r.items()} for r in csv.DictReader(f)]
     kinds = dict(adversarial=('G_A', 'G_B', 'D'), cycle=('C_A', 'C_B'), identity=('idt_A', 'idt_B'), speed=('ms_per_step',))
     if more := [k for k in rows[0] if k not in ('epoch', 'step', 'lr', 'ms_per_step', *LOSSES)]: kinds['of callbacks'] = more
-    fig,axs = plt.subplots(1, len(kinds), figsize=(13, 2.8))
+    scores = read_scores(folder)
+    fig,axs = plt.subplots(1, len(kinds) + bool(scores), figsize=(13, 2.8))
     for ax,(kind,names) in zip(axs, kinds.items()):
         for k in names: ax.plot([r['step'] for r in rows], [r[k] for r in rows], label=k)
         ax.set(title=kind, xlabel='step', ylim=(0, None)); ax.legend()
+    if scores:
+        for m in METRICS: axs[-1].plot([r['epoch'] for r in scores], [r[m] for r in scores], '.-', label=m)
+        axs[-1].set(title='scores', xlabel='epoch', ylim=(0, 1)); axs[-1].legend()
     plt.tight_layout()
 
 def show_samples(

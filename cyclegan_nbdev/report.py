@@ -176,7 +176,7 @@ def report(
         spans = [b-a for a,b in zip([0, *steps], steps)]
         hours = sum(r['ms_per_step']*n for r,n in zip(history, spans))/3.6e6
         tiles += [(f'{ms:.0f} ms', 'a step'), (f'{1000*o.batch_size*o.device_num/ms:.1f}', 'images/s'), (f'{hours*60:.0f} min' if hours < 2 else f'{hours:.1f} h', 'in steps')]
-    parts = [f'<h1>{escape(folder.resolve().name)}</h1><p class="sub">CycleGAN, photo of a run by cyclegan_nbdev {__version__}</p>'.replace('photo of a run', 'a training run'), f'<p class="lead">{_sentence(o, history, scores, epochs)}</p>',
+    parts = [f'<h1>{escape(folder.resolve().name)}</h1><p class="sub">CycleGAN, a training run by cyclegan_nbdev {__version__}</p>', f'<p class="lead">{_sentence(o, history, scores, epochs)}</p>',
              '<div class="tiles">' + ''.join(f'<div><b>{escape(v)}</b><span>{escape(k)}</span></div>' for v,k in tiles) + '</div>']
     if grids: parts += ['<h2>Samples</h2><p class="note">Test images there and back: left A, made into B, and back to A; right B, made into A, and back to B.</p>', _scrubber(grids)]
     parts += ['<h2>Health</h2>', _monitored(folder)]

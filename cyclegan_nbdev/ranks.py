@@ -10,6 +10,7 @@ __all__ = ['rank', 'world', 'share_of_epoch', 'LostPeerError', 'process_group', 
 import math, os, sys
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib.util import find_spec
 
 import torch
 import torch.distributed as dist
@@ -54,7 +55,14 @@ def _alone():
     error = sys.exc_info()[1]
     return world() == 1 or not (error is None or type(error).__name__.startswith('Cancel')) # fastai runs the callbacks' last events while an error passes through
 
-_talk = None # the group for decisions, on the CPU
+_talk = None # the group for decisions, on the CPU; None: the one there is
+
+def _meet(backend, timeout):
+    "Start the process group, in a corner of the store of its own: after a restart the addresses of those who died are still in it."
+    global _talk
+    store,number,size = next(dist.rendezvous('env://', timeout=timeout))
+    dist.init_process_group(backend, store=dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store), rank=number, world_size=size, timeout=timeout)
+    if backend != 'gloo': _talk = dist.new_group(backend='gloo', timeout=timeout)
 
 @contextmanager
 def process_group(
@@ -62,13 +70,10 @@ def process_group(
     minutes:float=30 # how long a process waits for the others
 ):
     "Join the other processes of a launched run; alone it does nothing. Raises `LostPeerError` or `OptionError`."
-    global _talk
     if world() == 1: yield; return
-    try: from accelerate import Accelerator, InitProcessGroupKwargs
-    except ImportError: raise OptionError('device_num', world(), 'several processes need accelerate: pip install "cyclegan_nbdev[distributed]"') from None
+    if not find_spec('accelerate'): raise OptionError('device_num', world(), 'several processes need accelerate: pip install "cyclegan_nbdev[distributed]"')
     try:
-        Accelerator(cpu=platform=='CPU' or not torch.cuda.is_available(), kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(minutes=minutes))])
-        _talk = _talk or dist.new_group(backend='gloo', timeout=timedelta(minutes=minutes))
+        if not dist.is_initialized(): _meet('gloo' if platform=='CPU' or not torch.cuda.is_available() else 'nccl', timedelta(minutes=minutes))
         yield
     except RuntimeError as e:
         if not _lost(e): raise

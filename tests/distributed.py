@@ -61,6 +61,7 @@ def fit_in_double(folder, scenes, batch_size):
         if rank() == 0: torch.save(learn.model.state_dict(), folder)
 
 def check(name, func):
+    if args.only not in name: return
     start = time.time()
     try: said = func()
     except AssertionError as e: results.append(False); print(f'FAIL {name}: {e}', flush=True)
@@ -122,22 +123,24 @@ def killed(tmp):
 
 def restarts(tmp, kills):
     "torchrun starts a run again after every kill; it ends whole."
-    o = dict(dataroot=tmp/'scenes', cache_dir=tmp/'cache', max_epoch=60, print_iter=2, save_state_minutes=.02, save_imgs=False, keep_checkpoints=2, **TINY)
+    o = dict(dataroot=tmp/'scenes', cache_dir=tmp/'cache', max_epoch=200, print_iter=2, save_state_minutes=.02, save_imgs=False, keep_checkpoints=2, **TINY)
     p = train(2, outputs_dir=tmp/'restarted', options=('--max-restarts', str(kills+2), '--monitor-interval', '0.2'), **o)
-    rng,done = random.Random(0),0
-    while done < kills and p.poll() is None:
-        old = child_of(p)
-        time.sleep(rng.uniform(8, 16))
-        alive = [c for c in child_of(p) if c in old]
-        if len(alive) == 2: os.kill(rng.choice(alive), signal.SIGKILL); done += 1
+    rng,file = random.Random(0),tmp/'restarted/history.csv'
+    for done in range(kills):
+        since = time.time()
+        while not file.exists() or file.stat().st_mtime < since: # until it trains again
+            assert p.poll() is None, f'the run ended after {done} kills: ' + p.communicate()[0][-2000:]
+            time.sleep(.05)
+        time.sleep(rng.uniform(0, 2))
+        os.kill(rng.choice(child_of(p)), signal.SIGKILL)
+        time.sleep(1) # until torchrun has noticed
     said = end(p)
-    assert done == kills, f'the run ended after {done} kills'
-    assert 'the run is in' in said and weights(tmp/'restarted', 60), said[-3000:]
-    return f'{done} kills at random moments, continued {said.count("continuing the run")} times'
+    assert 'the run is in' in said and weights(tmp/'restarted', 200), said[-3000:]
+    return f'{kills} kills at random moments, continued {said.count("continuing the run")} times'
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser()
-    p.add_argument('--long', action='store_true'); p.add_argument('--fit'); p.add_argument('--scenes'); p.add_argument('--batch_size', type=int)
+    p.add_argument('--long', action='store_true'); p.add_argument('--only', default=''); p.add_argument('--fit'); p.add_argument('--scenes'); p.add_argument('--batch_size', type=int)
     args = p.parse_args()
     if args.fit: sys.exit(fit_in_double(args.fit, args.scenes, args.batch_size))
     sys.path.insert(0, str(ROOT))

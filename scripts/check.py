@@ -79,6 +79,7 @@ if __name__ == '__main__':
     check('bad input', lambda: script('tests/bad_input.py'))
     check('fuzzed readers', lambda: script('tests/fuzz.py', '--examples', '100'))
     check('faults, a few', lambda: script('tests/faults.py', '--kills', '2'))
+    check('many processes', lambda: script('tests/distributed.py'))
     check('papermill run of 04_train', papermill_run)
     check('papermill refuses an unknown option', lambda: papermill_refuses('nfg', 32, 'did you mean ngf?'))
     check('papermill refuses an impossible value', lambda: papermill_refuses('model', 'vgg', 'allowed: resnet, unet'))

@@ -15,6 +15,7 @@ from cyclegan_nbdev.checkpoint import load_network, read_header, save_network
 from cyclegan_nbdev.core import CycleGANError, Options, check_file
 from cyclegan_nbdev.foreign import read_mindspore, read_tensors
 from cyclegan_nbdev.networks import architecture, build_network
+from cyclegan_nbdev.palette import Palette
 from cyclegan_nbdev.pictures import read_picture
 from cyclegan_nbdev.predict import Translator
 from cyclegan_nbdev.state import load_state, save_state
@@ -31,6 +32,8 @@ def reads(reader, path, check=lambda res: None):
         assert str(e).isprintable(), str(e)
         bad += 1
     answers[reader.__name__] = good,bad
+
+def read_palette(path): return Palette.load(path)
 
 def written(name, b):
     (D/name).write_bytes(b)
@@ -117,10 +120,17 @@ def fuzz(n):
     def damaged_png(b): reads(read_picture, written('d.png', b), lambda p: p.tensor())
     @given(damaged((D/'a.tif').read_bytes()))
     def damaged_tiff(b): reads(read_picture, written('d.tif', b), lambda p: p.tensor())
+    palette = json.loads((FIXTURES.parent.parent/'cyclegan_nbdev/palettes/facades.json').read_text())
+    some = st.lists(st.sampled_from(list(palette['classes'])), max_size=4)
+    colours = st.dictionaries(st.text(max_size=5) | st.sampled_from(['window', 'door']), st.lists(st.integers(-9, 300) | json_values, max_size=4), max_size=4)
+    @given(json_values | st.fixed_dictionaries({}, optional={k:json_values | some | colours for k in [*palette, 'ignored', 'void', 'x']}).map(lambda d: palette | d))
+    def any_palette(value): reads(read_palette, written('p.json', json.dumps(value).encode()), lambda p: p.paint(p.nearest(Image.new('RGB', (3, 2)))))
+    @given(st.binary(max_size=60) | damaged(json.dumps(palette).encode()))
+    def damaged_palette(b): reads(read_palette, written('p.json', b))
     @given(st.text(max_size=20))
     def any_name(name): reads(check_file, D/name if '\0' not in name else f'{D}/{name}')
 
-    for test in (forged_header, any_header, any_table, damaged_network, damaged_state, damaged_pth, any_pickle, any_mindspore, damaged_mindspore, any_config, damaged_config, damaged_png, damaged_tiff, any_name):
+    for test in (forged_header, any_header, any_table, damaged_network, damaged_state, damaged_pth, any_pickle, any_mindspore, damaged_mindspore, any_config, damaged_config, damaged_png, damaged_tiff, any_palette, damaged_palette, any_name):
         settings(max_examples=n, derandomize=True, deadline=None, database=None, print_blob=False, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate, Phase.shrink))(test)()
 
 def main():

@@ -14,7 +14,7 @@ def slim(output):
     if png and len(png) > 60_000:
         with Image.open(io.BytesIO(base64.b64decode(png))) as im, io.BytesIO() as f:
             if im.height > 300: im.thumbnail((640, 2000), Image.LANCZOS) # grids of images; curves are wide and low
-            im.convert('RGB').save(f, 'JPEG', quality=65, optimize=True)
+            im.convert('RGB').save(f, 'JPEG', quality=50, optimize=True)
             del output['data']['image/png']
             output['data']['image/jpeg'] = base64.b64encode(f.getvalue()).decode()
     return output

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from .train import train # first: it quiets a warning of fastai's
 from fastai.callback.core import Callback
+from fastai.torch_core import get_model
 from fastai.learner import Learner
 from torch import nn
 
@@ -118,7 +119,7 @@ class DistillCallback(Callback):
         if self.o.lambda_feature: self.model.feature_maps = nn.ModuleDict({role:nn.ModuleList(nn.Conv2d(getattr(self.model, role).widths[2], t.widths[2], 1) for _ in range(4))
                                                                           for role,t in self.teachers.items()}).to(self.dls.device)
     def before_batch(self):
-        if self.o.lambda_feature: self.taps = {role:_Taps(getattr(self.model, role), len(self.xb[0])) for role in self.teachers}
+        if self.o.lambda_feature: self.taps = {role:_Taps(getattr(get_model(self.model), role), len(self.xb[0])) for role in self.teachers}
 
     def after_loss(self):
         kd = feature = 0
@@ -126,7 +127,7 @@ class DistillCallback(Callback):
             said,features = self._ask(self.teachers[role], x)
             kd = kd + 5*weight*F.l1_loss(self.pred[fake], said)
             if self.o.lambda_feature:
-                for f,mine,his in zip(self.model.feature_maps[role], self.taps[role].close(), features): feature = feature + self.o.lambda_feature*F.mse_loss(f(mine), his)
+                for f,mine,his in zip(get_model(self.model).feature_maps[role], self.taps[role].close(), features): feature = feature + self.o.lambda_feature*F.mse_loss(f(mine), his)
         self.loss_func.parts['kd'] = kd.detach()
         if self.o.lambda_feature: self.loss_func.parts['feature'] = feature.detach()
         self.learn.loss_grad = self.loss_grad + kd + feature

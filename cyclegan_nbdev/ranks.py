@@ -79,6 +79,7 @@ def process_group(
         if not _lost(e): raise
         raise LostPeerError(f'rank {rank()} of {world()}: another process of the run has ended or cannot be reached; what was saved is whole, and the same command continues it') from None
 
+# %% ../nbs/00c_ranks.ipynb #19e370a6
 def most(
     *values # numbers
 ) -> list: # as floats
@@ -97,6 +98,7 @@ def mean_of_ranks(
     dist.all_reduce(x, group=_talk)
     return x/world()
 
+# %% ../nbs/00c_ranks.ipynb #7d9b04d8
 def gathered(
     x # anything
 ) -> list|None: # what each process gave, in their order; None for all but the first

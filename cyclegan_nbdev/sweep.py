@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 from PIL import Image
 
-from .core import CycleGANError, DataError, OptionError, Options, at_least, atomic_path, check_dataroot, check_file, did_you_mean, one_line, sweep, with_demo
+from .core import CycleGANError, DataError, OptionError, Options, at_least, atomic_path, check_dataroot, check_file, did_you_mean, one_line, with_demo
 from .data import image_grid
 from .validate import METRICS, read_scores
 
@@ -138,7 +138,6 @@ def run_sweep(
     if index >= count: raise OptionError('index', index, f'allowed: 0 to count-1, {count-1}')
     check_file(notebook)
     folder,runs = sweep_runs(config)
-    sweep(folder) # what a killed command began
     failed = {}
     for name in [*runs][index::count]:
         if _is_done(folder/f'{name}.ipynb', runs[name][0]): print(f'{name}: done already', flush=True); continue

@@ -9,6 +9,7 @@ __all__ = ['default_cache_dir', 'ImageCache', 'crop_resize', 'Augment', 'Unpaire
 # %% ../nbs/01a_batches.ipynb #c003
 import hashlib, json, math, os, random, shutil, warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -24,7 +25,7 @@ from torch import Tensor
 from .core import DataError, OptionError, Options, check_dataroot, sweep, temporary
 from .data import find_images, image_grid, progress_bar
 from .pictures import read_picture
-from .ranks import first_then_others, share_of_epoch
+from .ranks import most, rank, share_of_epoch, world
 
 # %% ../nbs/01a_batches.ipynb #c006
 def default_cache_dir() -> Path:
@@ -42,6 +43,32 @@ def _decode(path, in_planes, short_side):
     return x.round().clip(0, 65535).astype(np.uint16) if deep else x
 
 # %% ../nbs/01a_batches.ipynb #c007
+def _shapes(part):
+    "Channels, height, width and bytes of each image of a part; `None` unless they and the pixels are there, and belong together."
+    try: shapes = np.load(part/'shapes.npy')
+    except (OSError, ValueError, EOFError): return None
+    pixels = part/'pixels.bin'
+    return shapes if pixels.exists() and shapes.prod(1).sum() == pixels.stat().st_size else None
+
+def _write_part(part, decoded):
+    "Write the decoded images of a part, all or nothing; tells after each of them."
+    tmp = temporary(part)
+    try:
+        if part.exists() and _shapes(part) is None: shutil.rmtree(part, ignore_errors=True) # a power cut spoilt it
+        tmp.mkdir(parents=True)
+        shapes = []
+        with open(tmp/'pixels.bin', 'wb') as f:
+            for a in decoded:
+                shapes.append([*a.shape, a.itemsize]); f.write(a.tobytes())
+                yield
+        np.save(tmp/'shapes.npy', np.array(shapes, np.int64))
+        try: os.rename(tmp, part)
+        except OSError: # another run was faster
+            if _shapes(part) is None: raise
+    except OSError as e: raise DataError(f'{part.parent.parent}: the cache of decoded images cannot be written ({e.strerror or e}); cache_dir can be another folder') from None
+    finally: shutil.rmtree(tmp, ignore_errors=True)
+
+# %% ../nbs/01a_batches.ipynb #41cc6eb3
 class ImageCache:
     "The images of a folder, decoded once: tensors (C, H, W) of uint8, or from 16-bit files of float32, both from 0 to 255."
     def __init__(self,
@@ -49,51 +76,39 @@ class ImageCache:
         in_planes:int=3, # channels
         short_side:int|None=None, # larger images are stored reduced to this; None: never
         cache_dir:str|Path|None=None, # where caches are kept; None: `default_cache_dir()`
-        progress:bool=True # show a progress bar while decoding
+        progress:bool=True, # show a progress bar while decoding
+        together:bool=False # all processes of a launched run do this, and each decodes its share
     ):
-        self.files = files
+        self.files,self.decode,self.progress = files,partial(_decode, in_planes=in_planes, short_side=short_side),progress
         try: key = [[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
         except FileNotFoundError as e: raise DataError(f'{e.filename}: the file is gone; was the folder changed during the run?') from None
-        key = hashlib.sha256(json.dumps([2, in_planes, short_side, key]).encode()).hexdigest()[:24]
-        self.path = Path(cache_dir or default_cache_dir())/key
-        if not self._whole(): self._build(in_planes, short_side, progress)
-        self.ends = self.shapes.prod(1).cumsum()
-        self.pixels = np.memmap(self.path/'pixels.bin', np.uint8, 'r')
+        key = hashlib.sha256(json.dumps([3, in_planes, short_side, key]).encode()).hexdigest()[:24]
+        self.path,self.per_part = Path(cache_dir or default_cache_dir())/key,max(8, math.ceil(len(files)/64))
+        self.parts = [self.path/f'{k:02}' for k in range(math.ceil(len(files)/self.per_part))]
+        if together:
+            self._fill(self.parts[rank()::world()])
+            most(0) # all have done their share
+        first = rank()*len(self.parts)//world()
+        self._fill(self.parts[first:] + self.parts[:first])
+        shapes = [_shapes(p) for p in self.parts]
+        self.shapes,self.ends = np.concatenate(shapes),np.concatenate([s.prod(1).cumsum() for s in shapes]) # ends within the part
 
-    def _whole(self):
-        "Load the shapes; whether they and the pixels are there, and belong together."
-        try:
-            self.shapes = np.load(self.path/'shapes.npy')
-            return self.shapes.prod(1).sum() == (self.path/'pixels.bin').stat().st_size
-        except (OSError, ValueError, EOFError): return False
-
-    def _sweep(self):
-        "Remove what killed processes of this machine began, and a cache that a power cut spoilt."
-        if self.path.exists() and not self._whole(): shutil.rmtree(self.path, ignore_errors=True)
-        sweep(self.path.parent)
-
-    def _build(self, in_planes, short_side, progress):
-        tmp = temporary(self.path)
-        try:
-            self._sweep()
-            tmp.mkdir(parents=True)
-            with ThreadPoolExecutor() as pool, open(tmp/'pixels.bin', 'wb') as f:
-                decoded = pool.map(lambda p: _decode(p, in_planes, short_side), self.files)
-                shapes = []
-                for a in progress_bar(decoded, 'decoding images', len(self.files), progress):
-                    shapes.append([*a.shape, a.itemsize]); f.write(a.tobytes())
-            np.save(tmp/'shapes.npy', np.array(shapes, np.int64))
-            try: os.rename(tmp, self.path)
-            except OSError: # another run was faster
-                if not self._whole(): raise
-            if not self._whole(): raise OSError('it is not whole')
-        except OSError as e: raise DataError(f'{self.path.parent}: the cache of decoded images cannot be written ({e.strerror or e}); cache_dir can be another folder') from None
-        finally: shutil.rmtree(tmp, ignore_errors=True)
+    def _fill(self, parts):
+        "Make what is missing of these parts."
+        todo = {p:self.files[k:k+self.per_part] for p in parts for k in [int(p.name)*self.per_part] if _shapes(p) is None}
+        if not todo: return
+        sweep(self.path.parent) # what killed processes of this machine began
+        def decoded():
+            with ThreadPoolExecutor() as pool:
+                for p,files in todo.items():
+                    if _shapes(p) is None: yield from _write_part(p, pool.map(self.decode, files))
+        for _ in progress_bar(decoded(), 'decoding images', sum(map(len, todo.values())), self.progress): pass
 
     def __len__(self) -> int: return len(self.files)
     def __getitem__(self, i:int) -> Tensor:
         *shape,size = self.shapes[i]
-        x = self.pixels[self.ends[i]-self.shapes[i].prod():self.ends[i]].copy()
+        n = self.shapes[i].prod()
+        x = np.fromfile(self.parts[i//self.per_part]/'pixels.bin', np.uint8, n, offset=self.ends[i]-n)
         return torch.from_numpy(x.reshape(shape) if size == 1 else x.view(np.uint16).reshape(shape)/np.float32(257))
 
 # %% ../nbs/01a_batches.ipynb #c017
@@ -242,8 +257,8 @@ def unpaired_dls(
     check_dataroot(root)
     side = None if o.preprocess=='crop' else 2*(o.image_size if o.preprocess=='resized_crop' else o.load_size or round(o.image_size*286/256))
     def images(split):
-        folders = [root/f'{split}{d}' for d in 'AB']
-        return first_then_others(lambda: UnpairedImages(*[ImageCache(find_images(f, o.max_dataset_size), o.in_planes, side, o.cache_dir, progress) for f in folders]))
+        found = [find_images(root/f'{split}{d}', o.max_dataset_size) for d in 'AB']
+        return UnpairedImages(*[ImageCache(files, o.in_planes, side, o.cache_dir, progress and rank() == 0, together=True) for files in found])
     train = images('train')
     if o.use_random: _check_sizes(train.A, o); _check_sizes(train.B, o)
     test = 'test' if (root/'testA').is_dir() and (root/'testB').is_dir() else 'train'

@@ -1,4 +1,4 @@
-"Runs in many processes, held against one: `python tests/distributed.py`; `--long` adds four processes and ten kills under torchrun's restarts."
+"Runs in many processes, held against one: `python tests/distributed.py`; `--long` adds four processes, a cache and predictions with a kill each, and ten kills under torchrun's restarts."
 import argparse
 import csv
 import os
@@ -59,6 +59,20 @@ def fit_in_double(folder, scenes, batch_size):
         join_ranks(learn, cpu=True)
         with learn.no_bar(), learn.no_logging(): fit(learn, o)
         if rank() == 0: torch.save(learn.model.state_dict(), folder)
+
+def cache_in_process(folder, cache_dir):
+    "Build a cache, inside each process, which tells what it decodes."
+    import cyclegan_nbdev.batches as batches
+    from cyclegan_nbdev.data import find_images
+    from cyclegan_nbdev.ranks import process_group
+    real,log = batches._decode,open(f'{cache_dir}.{os.getpid()}.log', 'a')
+    def decode(path, **kwargs):
+        time.sleep(.02)
+        print(path, file=log, flush=True)
+        return real(path, **kwargs)
+    batches._decode = decode
+    with process_group('CPU'): cache = batches.ImageCache(find_images(folder), cache_dir=cache_dir, together=True)
+    print(f'{len(cache)} images')
 
 def check(name, func):
     if args.only not in name: return
@@ -138,11 +152,55 @@ def restarts(tmp, kills):
     assert 'the run is in' in said and weights(tmp/'restarted', 200), said[-3000:]
     return f'{kills} kills at random moments, continued {said.count("continuing the run")} times'
 
+def logged(cache_dir): return [line for f in cache_dir.parent.glob(f'{cache_dir.name}.*.log') for line in f.read_text().splitlines()]
+
+def cache_together(tmp):
+    "A cache built by 2 processes, one of them killed: the next 2 decode what is missing, each image once."
+    from cyclegan_nbdev.batches import _shapes
+    from cyclegan_nbdev.data import make_demo_scenes
+    folder,cache = make_demo_scenes(tmp/'many', 16, n_train=600, n_test=0, progress=False)/'trainA',tmp/'many_cache'
+    start = lambda: torchrun(2, __file__, '--cache', folder, '--cache_dir', cache)
+    p = start()
+    while len(logged(cache)) < 200: time.sleep(.02)
+    os.kill(child_of(p)[-1], signal.SIGKILL)
+    end(p, 1)
+    before,parts = logged(cache),[d for d in sorted(cache.glob('*/*')) if _shapes(d) is not None]
+    kept = sum(len(_shapes(d)) for d in parts)
+    assert 0 < kept < 600, kept
+    for f in tmp.glob('many_cache.*.log'): f.unlink()
+    said,again = end(start()),logged(cache)
+    assert said.count('600 images') == 2 and len(again) == len(set(again)) == 600 - kept, (len(again), len(set(again)), kept)
+    return f'{len(before)} of 600 images decoded when one was killed, {kept} of them in whole parts; then {len(again)}, each once'
+
+def predicted_together(tmp):
+    "2,000 images translated by 2 processes, one of them killed: the next 2 do the rest, no result is written twice."
+    from cyclegan_nbdev.checkpoint import save_network
+    from cyclegan_nbdev.core import Options
+    from cyclegan_nbdev.data import make_demo_scenes
+    from cyclegan_nbdev.networks import architecture, build_network
+    folder = make_demo_scenes(tmp/'scenes2000', 16, n_train=1, n_test=2000, progress=False)/'testA'
+    o = Options(ngf=2, gl_num=1)
+    save_network(tmp/'G_A.safetensors', build_network(architecture(o, 'G_A')), 'G_A', o)
+    start = lambda: torchrun(2, '-m', 'cyclegan_nbdev.cli', 'predict', *words(input=folder, G_A_ckpt=tmp/'G_A.safetensors', outputs_dir=tmp/'translated', platform='CPU'))
+    made = lambda: {f.name:f.stat().st_mtime_ns for f in (tmp/'translated').rglob('*.png') if not f.name.startswith('.')}
+    p = start()
+    while len(made()) < 500: assert p.poll() is None, p.communicate()[0][-3000:]; time.sleep(.02)
+    os.kill(child_of(p)[-1], signal.SIGKILL)
+    end(p, 1)
+    before = made()
+    assert len(before) < 2000
+    said,after = end(start()),made()
+    assert len(after) == 2000 and all(after[k] == t for k,t in before.items()), len(after)
+    assert f'{2000-len(before)} images' in said and f'{len(before)} skipped' in said, said[-2000:]
+    assert not [*(tmp/'translated').rglob('.tmp-*')], 'something half-written'
+    return f'{len(before)} of 2000 when one was killed, {2000-len(before)} afterwards'
+
 if __name__ == '__main__':
     p = argparse.ArgumentParser()
-    p.add_argument('--long', action='store_true'); p.add_argument('--only', default=''); p.add_argument('--fit'); p.add_argument('--scenes'); p.add_argument('--batch_size', type=int)
+    p.add_argument('--long', action='store_true'); p.add_argument('--only', default=''); p.add_argument('--fit'); p.add_argument('--scenes'); p.add_argument('--batch_size', type=int); p.add_argument('--cache'); p.add_argument('--cache_dir')
     args = p.parse_args()
     if args.fit: sys.exit(fit_in_double(args.fit, args.scenes, args.batch_size))
+    if args.cache: sys.exit(cache_in_process(args.cache, args.cache_dir))
     sys.path.insert(0, str(ROOT))
     from cyclegan_nbdev.data import make_demo_scenes
     with tempfile.TemporaryDirectory() as d:
@@ -154,6 +212,8 @@ if __name__ == '__main__':
             check('weights of 4 processes', lambda: equal_weights(tmp, 4, 4))
             check('interrupted and resumed', lambda: resumed(tmp))
             check('one process killed', lambda: killed(tmp))
+            check('a cache in 2 processes', lambda: cache_together(tmp))
+            check('predictions in 2 processes', lambda: predicted_together(tmp))
             check('restarted by torchrun', lambda: restarts(tmp, 10))
     print(f'{sum(results)} of {len(results)}')
     sys.exit(0 if all(results) else 1)

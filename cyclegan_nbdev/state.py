@@ -152,14 +152,17 @@ class RunFolder:
         self.file.flush()
 
     def begin(self,
-        state:dict|None=None # of the run to continue; None: a new run
+        state:dict|None=None, # of the run to continue; None: a new run
+        files:dict|None=None # by option, what the new run reads: it must not lie in what is put aside
     ):
-        "Make the folder ready; before a new run an earlier one that saved anything is kept under a numbered name."
+        "Make the folder ready; before a new run an earlier one that saved anything is kept under a numbered name. Raises `OptionError`."
         if rank(): return
         try:
             sweep(self.path, every=True) # a killed run left it half-written
             if state: return print(f"continuing the run in {self.path} after {state['epoch']} epochs and {state['batch']} of {state['n_batches']} steps")
             if (self.path/STATE).exists() or any((self.path/'ckpt').glob('*')): # less is not worth keeping
+                for k,v in (files or {}).items():
+                    if v and Path(v).resolve().is_relative_to(self.path.resolve()): raise OptionError(k, v, f'lies in {self.path}, whose earlier run would be put aside; give this run another outputs_dir')
                 old,kept = self.file,_put_aside(self.path)
                 self._lock()
                 (kept/'.lock').unlink()

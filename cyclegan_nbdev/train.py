@@ -325,7 +325,7 @@ def _train(o, run, state, demo, cbs):
     if o.dataroot:
         dls = unpaired_dls(o, device)
         score = ScoreCallback(folder, o, o.dataroot, dls.valid)
-    run.begin(state)
+    run.begin(state, {k:getattr(o, k) for k in ('dataroot', 'G_A_ckpt', 'G_B_ckpt', 'D_A_ckpt', 'D_B_ckpt', 'GT_A_ckpt', 'GT_B_ckpt')})
     if not o.dataroot:
         if not state: first_then_others(lambda: rank() == 0 and make_demo_scenes(folder/'demo_scenes', o.image_size))
         dls = unpaired_dls(o.replace(dataroot=str(folder/'demo_scenes')), device)

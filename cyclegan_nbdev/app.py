@@ -18,7 +18,9 @@ from PIL import Image
 from .checkpoint import check_role
 from .core import CycleGANError, DataError, Options, OptionError
 from .data import IMAGE_EXTENSIONS, find_images, street_scene
+from .distances import DISTANCES
 from .pictures import Picture, read_picture, save_picture, to_pil
+from .scores import METRICS
 from .predict import Report, Translator, translate_files
 
 # %% ../nbs/09_app.ipynb #c008
@@ -153,7 +155,7 @@ def run_losses(
     path = Path(run_dir)/'history.csv'
     if not path.is_file(): return []
     with open(path, newline='') as f: rows = list(csv.DictReader(f))
-    return [(int(r['step']), k, float(v)) for r in rows for k,v in r.items() if k not in ('epoch', 'step', 'lr', 'ms_per_step') and v]
+    return [(int(r['step']), k, float(v)) for r in rows for k,v in r.items() if k not in ('epoch', 'step', 'lr', 'ms_per_step', *METRICS, *DISTANCES) and v]
 
 # %% ../nbs/09_app.ipynb #c027
 def _gradio():

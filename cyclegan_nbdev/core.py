@@ -95,8 +95,9 @@ class RunOptions:
     save_imgs:bool = option(True, 'write sample images to outputs_dir/imgs after every epoch')
     logger:str = option('none', "also log through fastai's own callback", ('none', 'tensorboard', 'wandb'))
     palette:str|None = option(None, 'score label maps of paired test photos while training: cityscapes, facades or a JSON file of class colours')
-    eval_epochs:int = option(1, 'epochs between two such scores', lo=1)
-    best_metric:str = option('mean_class_iou', 'the score whose best epoch is kept as ckpt/*_best', ('mean_pixel_acc', 'mean_class_acc', 'mean_class_iou'))
+    eval_epochs:int = option(1, 'epochs between two evaluations by palette or extractor', lo=1)
+    extractor:str|None = option(None, 'measure KID of the translated test photos while training: inception, or the path of its weights')
+    best_metric:str = option('mean_class_iou', 'the score whose best epoch is kept as ckpt/*_best; with an extractor and no palette it is kid', ('mean_pixel_acc', 'mean_class_acc', 'mean_class_iou', 'kid'))
     need_profiler:bool = option(False, 'write a profiler trace of the first steps to outputs_dir/log')
 
 # %% ../nbs/00_core.ipynb #c013

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STATE', 'HARMLESS', 'save_state', 'load_state', 'random_states', 'set_random_states', 'next_pass', 'RunFolder',
-           'resumed_options', 'find_state', 'fingerprint', 'Interrupted', 'stop_signals', 'TrainingError',
+           'fate', 'resumed_options', 'find_state', 'fingerprint', 'Interrupted', 'stop_signals', 'TrainingError',
            'FiniteCallback', 'memory_errors', 'run_state', 'put_run_state', 'save_config', 'StateCallback']
 
 # %% ../nbs/03d_state.ipynb #c003
@@ -178,8 +178,21 @@ class RunFolder:
         for p in self.made:
             with suppress(OSError): p.rmdir()
 
+# %% ../nbs/03d_state.ipynb #54fb2b79
+def fate(
+    folder:str|Path # of a run that has not reached its last epoch
+) -> str: # running, killed, stopped, or unknown where only its own machine could tell
+    "Whether a run is still at work, by its lock: a process that ends in whatever way lets go of it, but a killed one leaves the file."
+    try: f = open(Path(folder)/'.lock')
+    except OSError: return 'stopped'
+    with f:
+        if not fcntl or not f.read().endswith(f' on {socket.gethostname()}'): return 'unknown'
+        try: fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError: return 'running'
+        return 'killed'
+
 # %% ../nbs/03d_state.ipynb #c021
-HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette', 'eval_epochs', 'best_metric',
+HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette', 'eval_epochs', 'extractor', 'best_metric',
             'resume', 'save_state_minutes') # they leave the arithmetic alone; whether the images in dataroot are the same is looked at by itself
 @contextmanager
 def _fits(path):

@@ -7,7 +7,7 @@ __all__ = ['translate', 'CycleGAN', 'CycleGANCallback', 'lr_schedule', 'cyclegan
            'EMACallback', 'SaveCallback', 'ProfilerCallback', 'train', 'plot_history', 'show_samples', 'show_options']
 
 # %% ../nbs/04_train.ipynb #c007
-import csv, json, os, random, re, subprocess, sys, time
+import csv, io, json, os, random, re, subprocess, sys, time
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -32,13 +32,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from .checkpoint import load_weights, place_discriminators, save_network
 from .core import (DataError, OptionError, Options, atomic_path, pick_device, seed_everything, with_demo)
 from .data import image_grid, make_demo_scenes, to_image
+from .distances import DISTANCES
 from .learner import CycleGANLearner
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
 from .monitor import MonitorCallback
 from .networks import architecture, build_network, init_weights
 from .ranks import first_then_others, join_ranks, mean_of_ranks, most, process_group, rank, world
+from .scores import METRICS
 from .state import STATE, FiniteCallback, RunFolder, StateCallback, TrainingError, find_state, memory_errors, resumed_options, save_config, stop_signals
-from .validate import METRICS, ScoreCallback, final_generators, read_scores
+from .validate import ScoreCallback, final_generators, read_scores, score_text
 
 # %% ../nbs/04_train.ipynb #c012
 def translate(
@@ -173,9 +175,20 @@ class HistoryCallback(Callback):
         self._start_window()
     def _write(self, row, mode='a'):
         if rank(): return
+        self.columns = row if mode == 'w' else self.columns
         try:
-            with open(self.path, mode, newline='') as f: csv.writer(f).writerow(row)
+            with open(self.path, mode, newline='') as f: csv.writer(f).writerow(row + ['']*(len(self.columns)-len(row)))
         except OSError as e: raise DataError(f'{self.path}: cannot be written ({e.strerror})') from None
+
+    def note(self,
+        values:dict # scores by name
+    ):
+        "Add scores to the last row."
+        rows = list(csv.DictReader(io.StringIO(self.text, newline='')))
+        rows[-1] |= {k:f'{v:.5f}' for k,v in values.items()}
+        with io.StringIO(newline='') as f:
+            w = csv.DictWriter(f, [*self.columns, *(k for k in values if k not in self.columns)], restval=''); w.writeheader(); w.writerows(rows)
+            self.text = f.getvalue()
 
     @property
     def spent(self) -> float: return time.perf_counter()-self.since
@@ -186,6 +199,7 @@ class HistoryCallback(Callback):
     @text.setter
     def text(self, text):
         if rank(): return
+        self.columns = next(csv.reader(text.splitlines()), [])
         with atomic_path(self.path) as tmp: tmp.write_bytes(text.encode())
 
 # %% ../nbs/04_train.ipynb #c030
@@ -322,19 +336,21 @@ def _train(o, run, state, demo, cbs):
     say = (lambda *words: None) if rank() else print
     seed_everything(o.seed, deterministic=not o.use_random)
     CycleGAN(o) # a wrong checkpoint is noticed before anything is written
+    score = ScoreCallback(folder, o) # so are a wrong palette and missing weights
     if o.dataroot:
         dls = unpaired_dls(o, device)
-        score = ScoreCallback(folder, o, o.dataroot, dls.valid)
+        score.images(o.dataroot, dls.valid)
     run.begin(state, {k:getattr(o, k) for k in ('dataroot', 'G_A_ckpt', 'G_B_ckpt', 'D_A_ckpt', 'D_B_ckpt', 'GT_A_ckpt', 'GT_B_ckpt')})
     if not o.dataroot:
         if not state: first_then_others(lambda: rank() == 0 and make_demo_scenes(folder/'demo_scenes', o.image_size))
         dls = unpaired_dls(o.replace(dataroot=str(folder/'demo_scenes')), device)
-        score = ScoreCallback(folder, o, folder/'demo_scenes', dls.valid)
+        score.images(folder/'demo_scenes', dls.valid)
     for line in _notices(o, dls.train.n, device, demo): say(line)
     seed_everything((o.seed + rank()) % 2**32, deterministic=not o.use_random)
     learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), *([EMACallback(o.ema)] if o.ema else []), *cbs, FiniteCallback(), StateCallback(folder/STATE, o, state)])
     if rank() == 0:
         if not state: save_config(folder, o) # a run that continues writes it when all it needs is there
+        learn.metrics += score.metrics
         learn.add_cbs([MonitorCallback(folder, o), score, SaveCallback(folder, o), *([ProfilerCallback(folder)] if o.need_profiler else []), *_logger_callbacks(o, folder)])
     join_ranks(learn, device.type == 'cpu')
     learn.path = folder
@@ -342,7 +358,9 @@ def _train(o, run, state, demo, cbs):
     live = (IN_NOTEBOOK or sys.stdout.isatty()) and rank() == 0 # elsewhere, as in the log of a batch job, lines instead of a moving bar
     with nullcontext() if live else learn.no_bar(), nullcontext() if live else learn.no_logging(), stop_signals() as learn.state.caught: fit(learn, o)
     if learn.state.stopped: return learn
-    if (rows := score.rows): print(f"photo → label pixel accuracy on {rows[-1]['images']} test images: {rows[0]['mean_pixel_acc']:.1%} before training, {rows[-1]['mean_pixel_acc']:.1%} after")
+    if (rows := score.rows):
+        k,words = ('mean_pixel_acc', 'photo → label pixel accuracy') if o.palette else (score.names[0], score.names[0])
+        print(f"{words} on {rows[-1]['images']} test images: {score_text(k, rows[0][k])} before training, {score_text(k, rows[-1][k])} after")
     say(f'the run is in {folder}')
     return learn
 
@@ -351,17 +369,20 @@ def plot_history(
     folder:str|Path # a run folder
 ):
     "Loss curves of a run, one panel for each kind of loss, and its scores."
-    with open(Path(folder)/'history.csv') as f: rows = [{k:float(v) for k,v in r.items()} for r in csv.DictReader(f)]
+    with open(Path(folder)/'history.csv') as f: rows = [{k:float(v or 'nan') for k,v in r.items()} for r in csv.DictReader(f)]
     kinds = dict(adversarial=('G_A', 'G_B', 'D'), cycle=('C_A', 'C_B'), identity=('idt_A', 'idt_B'), speed=('ms_per_step',))
-    if more := [k for k in rows[0] if k not in ('epoch', 'step', 'lr', 'ms_per_step', *LOSSES)]: kinds['of callbacks'] = more
+    if more := [k for k in rows[0] if k not in ('epoch', 'step', 'lr', 'ms_per_step', *LOSSES, *METRICS, *DISTANCES)]: kinds['of callbacks'] = more
     scores = read_scores(folder)
-    fig,axs = plt.subplots(1, len(kinds) + bool(scores), figsize=(13, 2.8))
+    taken = [names for names in (METRICS, DISTANCES) if any(k in r for k in names for r in scores)]
+    fig,axs = plt.subplots(1, len(kinds) + len(taken), figsize=(13, 2.8))
     for ax,(kind,names) in zip(axs, kinds.items()):
         for k in names: ax.plot([r['step'] for r in rows], [r[k] for r in rows], label=k)
         ax.set(title=kind, xlabel='step', ylim=(0, None)); ax.legend()
-    if scores:
-        for m in METRICS: axs[-1].plot([r['epoch'] for r in scores], [r[m] for r in scores], '.-', label=m)
-        axs[-1].set(title='scores', xlabel='epoch', ylim=(0, 1)); axs[-1].legend()
+    for ax,names in zip(axs[len(kinds):], taken):
+        for k in names:
+            if k in scores[0]: ax.plot([r['epoch'] for r in scores], [r[k] for r in scores], '.-', label=k)
+        ax.set(title='scores' if names is METRICS else 'distance', xlabel='epoch'); ax.legend()
+        if names is METRICS: ax.set_ylim(0, 1)
     plt.tight_layout()
 
 def show_samples(

@@ -78,6 +78,7 @@ if __name__ == '__main__':
     for nb in sorted((ROOT/'nbs').glob('*.ipynb')): check(f'nbdev_test {nb.name}', lambda: notebook(nb))
     check('bad input', lambda: script('tests/bad_input.py'))
     check('fuzzed readers', lambda: script('tests/fuzz.py', '--examples', '100'))
+    check('exports', lambda: script('tests/exports.py'))
     check('faults, a few', lambda: script('tests/faults.py', '--kills', '2'))
     check('many processes', lambda: script('tests/distributed.py'))
     check('papermill run of 04_train', papermill_run)

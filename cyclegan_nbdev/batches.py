@@ -22,9 +22,10 @@ from fastai.data.load import DataLoader
 from PIL import Image
 from torch import Tensor
 
-from .core import DataError, OptionError, Options, check_dataroot, sweep, temporary
+from .core import DataError, OptionError, Options, check_dataroot, is_folder, place, sweep, temporary
 from .data import find_images, image_grid, progress_bar
 from .pictures import read_picture
+from .remote import stamp
 from .ranks import most, rank, share_of_epoch, world
 
 # %% ../nbs/01a_batches.ipynb #c006
@@ -80,7 +81,7 @@ class ImageCache:
         together:bool=False # all processes of a launched run do this, and each decodes its share
     ):
         self.files,self.decode,self.progress = files,partial(_decode, in_planes=in_planes, short_side=short_side),progress
-        try: key = [[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
+        try: key = [stamp(f) for f in files]
         except FileNotFoundError as e: raise DataError(f'{e.filename}: the file is gone; was the folder changed during the run?') from None
         key = hashlib.sha256(json.dumps([3, in_planes, short_side, key]).encode()).hexdigest()[:24]
         self.path,self.per_part = Path(cache_dir or default_cache_dir())/key,max(8, math.ceil(len(files)/64))
@@ -253,7 +254,7 @@ def unpaired_dls(
     progress:bool=True # show a progress bar while decoding
 ) -> DataLoaders: # train, and valid from testA and testB (from the training folders where there are none)
     "fastai `DataLoaders` of a folder with trainA and trainB. Raises `OptionError` or `DataError`."
-    root = Path(o.dataroot)
+    root = place(o.dataroot)
     check_dataroot(root)
     side = None if o.preprocess=='crop' else 2*(o.image_size if o.preprocess=='resized_crop' else o.load_size or round(o.image_size*286/256))
     def images(split):
@@ -261,7 +262,7 @@ def unpaired_dls(
         return UnpairedImages(*[ImageCache(files, o.in_planes, side, o.cache_dir, progress and rank() == 0, together=True) for files in found])
     train = images('train')
     if o.use_random: _check_sizes(train.A, o); _check_sizes(train.B, o)
-    test = 'test' if (root/'testA').is_dir() and (root/'testB').is_dir() else 'train'
+    test = 'test' if is_folder(root/'testA') and is_folder(root/'testB') else 'train'
     dls = DataLoaders(UnpairedDL(train, bs=o.batch_size, shuffle=o.use_random, after_batch=_Augmented(o, True)),
                       UnpairedDL(images(test), bs=o.batch_size, after_batch=_Augmented(o, False)))
     return dls.to(device)

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['DEMO', 'one_line', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions',
            'NetworkOptions', 'TrainOptions', 'DistillOptions', 'ExportOptions', 'parse_option', 'parse_widths',
-           'Options', 'did_you_mean', 'options_table', 'with_demo', 'parameters_cell', 'check_dataroot',
-           'given_parameters', 'notebook_options', 'seed_everything', 'pick_device', 'temporary', 'atomic_path',
-           'sweep', 'atomic_folder', 'check_file', 'at_least']
+           'Options', 'did_you_mean', 'options_table', 'with_demo', 'place', 'is_folder', 'parameters_cell',
+           'check_dataroot', 'given_parameters', 'notebook_options', 'seed_everything', 'pick_device', 'temporary',
+           'atomic_path', 'sweep', 'atomic_folder', 'check_file', 'at_least']
 
 # %% ../nbs/00_core.ipynb #c003
 import ast, dataclasses, difflib, inspect, itertools, json, math, os, random, shutil, socket, stat, types, typing
@@ -103,7 +103,7 @@ class RunOptions:
 # %% ../nbs/00_core.ipynb #c013
 @dataclass(frozen=True)
 class DataOptions:
-    dataroot:str|None = option(None, 'folder with trainA, trainB and perhaps testA, testB; None: the demo scenes')
+    dataroot:str|None = option(None, 'folder, or URL of one, with trainA, trainB and perhaps testA, testB; None: the demo scenes')
     image_size:int = option(256, 'side of the training images in pixels', lo=8)
     batch_size:int = option(1, 'images of each domain in a step', lo=1)
     max_dataset_size:int|None = option(None, 'use at most this many images of each folder', lo=1)
@@ -306,6 +306,30 @@ def with_demo(
     demo = {k:v for k,v in DEMO.items() if k not in given and (k != 'palette' or str(given.get('in_planes', 3)) == '3')} # only colours can be scored
     return {**demo, **given}, demo
 
+# %% ../nbs/00_core.ipynb #7832c757
+def place(
+    path:str|Path # a local name, or a URL that fsspec can read, such as s3://bucket/data
+) -> Path: # of a URL a `UPath`, which has the same verbs
+    "Where something lies. Raises `DataError` for a URL that cannot be read here."
+    if not isinstance(path, str): return path
+    if '://' not in path: return Path(path)
+    try: from upath import UPath
+    except ImportError: raise DataError(f'{path}: URLs need universal_pathlib: pip install "cyclegan_nbdev[remote]"') from None
+    try:
+        p = UPath(path)
+        p.fs # a missing package is noticed here
+        return p
+    except Exception as e: raise DataError(f'{path}: {one_line(e)[:160] or type(e).__name__}') from None # every store has errors of its own
+
+def is_folder(
+    path:Path # from `place`
+) -> bool:
+    "Whether a folder is there. Raises `DataError` where a store does not answer."
+    try: return path.is_dir()
+    except Exception as e:
+        if isinstance(path, Path): raise
+        raise DataError(f'{path}: {one_line(e)[:160] or type(e).__name__}') from None
+
 # %% ../nbs/00_core.ipynb #c039
 def _parameters(func):
     "`(name, type, default, help)` of the options, or of what a function takes."
@@ -332,10 +356,10 @@ def check_dataroot(
 ):
     "Raise `OptionError` unless `dataroot` is a folder with trainA and trainB."
     if dataroot is None: return
-    root = Path(dataroot)
-    if not root.is_dir(): raise OptionError('dataroot', str(dataroot), 'no such folder; it should hold trainA and trainB')
+    root = place(dataroot)
+    if not is_folder(root): raise OptionError('dataroot', str(dataroot), 'no such folder; it should hold trainA and trainB')
     for d in ('trainA', 'trainB'):
-        if not (root/d).is_dir(): raise OptionError('dataroot', str(dataroot), f'has no subfolder {d}; it should hold trainA and trainB')
+        if not is_folder(root/d): raise OptionError('dataroot', str(dataroot), f'has no subfolder {d}; it should hold trainA and trainB')
 
 def given_parameters(
     history:list, # source of the cells executed so far: IPython's `In`

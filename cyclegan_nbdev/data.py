@@ -19,21 +19,23 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 from tqdm import tqdm
 
-from .core import DataError, OptionError, at_least, atomic_folder, atomic_path
+from .core import DataError, OptionError, at_least, atomic_folder, atomic_path, is_folder, place
 from .palette import Palette
 from .pictures import Picture, read_picture, save_picture, to_depth, to_pil
+from .remote import remote_files
 
 # %% ../nbs/01_data.ipynb #c006
 IMAGE_EXTENSIONS = {'.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp'}
 
 def find_images(
-    folder:str|Path, # searched with all its subfolders
+    folder:str|Path, # or URL, searched with all its subfolders
     most:int|None=None # at most this many, in alphabetical order
 ) -> list[Path]:
     "The image files under a folder, sorted. Raises `DataError` where there are none."
-    folder = Path(folder)
-    if not folder.is_dir(): raise DataError(f'{folder}: no such folder')
-    files = sorted(p for p in folder.rglob('*') if p.suffix.lower() in IMAGE_EXTENSIONS and not p.name.startswith('.') and p.is_file())
+    folder = place(folder)
+    if not is_folder(folder): raise DataError(f'{folder}: no such folder')
+    found = sorted(folder.rglob('*')) if isinstance(folder, Path) else remote_files(folder)
+    files = [p for p in found if p.suffix.lower() in IMAGE_EXTENSIONS and not p.name.startswith('.') and (not isinstance(p, Path) or p.is_file())]
     if not files: raise DataError(f'{folder}: no images in it ({", ".join(sorted(IMAGE_EXTENSIONS))})')
     return files[:most]
 

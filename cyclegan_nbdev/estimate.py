@@ -16,7 +16,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from .core import DataError, OptionError, Options, check_dataroot, pick_device, with_demo
+from .core import DataError, OptionError, Options, check_dataroot, pick_device, place, with_demo
 from .data import find_images
 from .losses import CycleGANLoss
 from .state import memory_errors, resumed_options
@@ -68,7 +68,7 @@ def step_cost(
 def _steps(o):
     "Steps of an epoch."
     if not o.dataroot: return math.ceil(min(200, o.max_dataset_size or 200)/o.batch_size)
-    return math.ceil(max(len(find_images(f'{o.dataroot}/train{d}', o.max_dataset_size)) for d in 'AB')/o.batch_size)
+    return math.ceil(max(len(find_images(place(o.dataroot)/f'train{d}', o.max_dataset_size)) for d in 'AB')/o.batch_size)
 
 def measure_step(
     o:Options, # of the run

@@ -7,6 +7,7 @@ __all__ = ['Picture', 'to_depth', 'as_picture', 'read_picture', 'to_pil', 'save_
 
 # %% ../nbs/00a_pictures.ipynb #c003
 import logging, struct, warnings, zlib
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .core import DataError, atomic_path, check_file
+from .core import DataError, atomic_path, check_file, place
+from .remote import local_file
 
 # %% ../nbs/00a_pictures.ipynb #c006
 warnings.simplefilter('ignore', Image.DecompressionBombWarning) # up to twice Image.MAX_IMAGE_PIXELS is read; more is an error
@@ -140,14 +142,15 @@ def as_picture(
 
 # %% ../nbs/00a_pictures.ipynb #c013
 def read_picture(
-    source:str|Path|Image.Image, # an image file, or an image from Pillow
+    source:str|Path|Image.Image, # an image file, its URL, or an image from Pillow
     in_planes:int=3 # channels wanted: 1 grey, 3 RGB, 4 RGBA; other numbers are those of the file
 ) -> Picture:
     "A picture as deep as it was stored, upright. Raises `DataError` naming the file."
     name = '' if isinstance(source, Image.Image) else f'{source}: '
-    if name: check_file(source)
+    if isinstance(source, str): source = place(source)
+    if isinstance(source, Path): check_file(source)
     try:
-        x,orientation,icc = _file_numbers(source, in_planes) if name else _numbers(source)
+        with local_file(source) if name else nullcontext(source) as f: x,orientation,icc = _file_numbers(f, in_planes) if name else _numbers(f)
         return as_picture(_TURN.get(orientation, _TURN[1])(x), in_planes, icc)
     except FileNotFoundError: raise DataError(f'{name}no such file') from None
     except DataError as e: raise DataError(f'{name}{e}') from None

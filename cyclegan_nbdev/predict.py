@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .checkpoint import check_role, load_network
-from .core import CycleGANError, DataError, OptionError, pick_device, sweep
+from .core import CycleGANError, DataError, OptionError, is_folder, pick_device, place, sweep
 from .data import IMAGE_EXTENSIONS, find_images
 from .networks import UnetGenerator
 from .pictures import Picture, as_picture, read_picture, save_picture, to_pil
 from .ranks import from_first, gathered, process_group, rank, world
+from .remote import below
 from .tiles import peak_memory, translate_in_bands
 
 # %% ../nbs/06_predict.ipynb #c008
@@ -157,17 +158,18 @@ def _array(t, x):
 
 # %% ../nbs/06_predict.ipynb #c024
 def find_inputs(
-    source # a folder, an image file, a pattern such as 'day*/**/*.jpg', or a list of these
+    source # a folder, its URL, an image file, a pattern such as 'day*/**/*.jpg', or a list of these
 ) -> dict: # file: its place below the output folder
     "The files to translate. Raises `DataError` for a folder without images and for a pattern without matches."
     if isinstance(source, (list, tuple)):
         found = {}
         for s in source: found |= find_inputs(s)
         if len(set(found.values())) == len(found): return found
+        if not all(isinstance(f, Path) for f in found): raise DataError('two of the inputs have images of the same names; translate URLs one by one')
         base = os.path.commonpath([f.absolute().parent for f in found])
         return {f:f.absolute().relative_to(base) for f in found}
-    p = Path(source)
-    if p.is_dir(): return {f:f.relative_to(p) for f in find_images(p)}
+    p = place(source)
+    if not isinstance(p, Path) or p.is_dir(): return {f:Path(below(f, p)) for f in find_images(p)}
     if p.exists() or not glob.has_magic(str(p)): return {p:Path(p.name)} # a missing file is reported with the others
     fixed = [i for i,part in enumerate(p.parts) if glob.has_magic(part)][0]
     files = [f for f in map(Path, sorted(glob.glob(str(p), recursive=True))) if f.suffix.lower() in IMAGE_EXTENSIONS and f.is_file()]
@@ -288,10 +290,11 @@ def _directions(dataroot, input, G_A_ckpt, G_B_ckpt):
     if input:
         if G_A_ckpt and G_B_ckpt: raise OptionError('input', str(input), 'give one of G_A_ckpt and G_B_ckpt with it: the way to translate')
         return [(c, o, input, other, to, p) for c,o,_,other,to,p in both if c]
-    if not Path(dataroot).is_dir(): raise OptionError('dataroot', str(dataroot), 'no such folder')
+    root = place(dataroot)
+    if not is_folder(root): raise OptionError('dataroot', str(dataroot), 'no such folder')
     for c,o,sub,*_ in both:
-        if c and not (Path(dataroot)/sub).is_dir(): raise OptionError('dataroot', str(dataroot), f'has no subfolder {sub}; other folders go to input')
-    return [(c, o, Path(dataroot)/sub, other, to, p) for c,o,sub,other,to,p in both if c]
+        if c and not is_folder(root/sub): raise OptionError('dataroot', str(dataroot), f'has no subfolder {sub}; other folders go to input')
+    return [(c, o, root/sub, other, to, p) for c,o,sub,other,to,p in both if c]
 
 def _load(path, option, assume, **kwargs):
     "A translator for an option that names a network file."
@@ -307,8 +310,8 @@ def _load(path, option, assume, **kwargs):
 
 # %% ../nbs/06_predict.ipynb #c037
 def predict(
-    dataroot:str|None=None, # folder with testA and testB
-    input:list|None=None, # instead of dataroot: files, folders (with subfolders) and patterns to translate
+    dataroot:str|None=None, # folder, or URL of one, with testA and testB
+    input:list|None=None, # instead of dataroot: files, folders (with subfolders), URLs of folders, and patterns to translate
     G_A_ckpt:str|None=None, # network file of the generator that maps A to B
     G_B_ckpt:str|None=None, # network file of the generator that maps B to A
     outputs_dir:str='outputs', # results go to its subfolder predict

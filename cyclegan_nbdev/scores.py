@@ -21,6 +21,7 @@ from .core import DataError, OptionError
 from .data import find_images, image_grid, progress_bar
 from .palette import Palette, as_rgb
 from .pictures import read_picture
+from .remote import below
 
 # %% ../nbs/03a_scores.ipynb #c006
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Matched:
 def _by_name(folder):
     names = {}
     for f in find_images(folder):
-        name = f.relative_to(folder).with_suffix('').as_posix()
+        name = below(f, folder).with_suffix('').as_posix()
         if name in names: raise DataError(f'{folder}: both {names[name].name} and {f.name} are called {name}; remove one')
         names[name] = f
     return names

@@ -22,7 +22,7 @@ from PIL import Image
 from torch import nn
 
 from .checkpoint import save_network
-from .core import DataError, OptionError, Options, atomic_path
+from .core import DataError, OptionError, Options, atomic_path, place
 from .data import image_grid, read_image, to_image
 from .distances import DISTANCES, features, is_genuine, kernel_distance, load_extractor
 from .palette import Palette
@@ -45,7 +45,7 @@ def test_pairs(
 ) -> list: # (name, number of the image in the loader's A, file of the label map)
     "Pair the test photos with label maps of the same name. Raises `DataError` where there are none."
     number = {f:i for i,f in enumerate(dl.dataset.A.files)}
-    pairs = match_files(Path(root)/'testA', Path(root)/'testB').pairs
+    pairs = match_files(place(root)/'testA', place(root)/'testB').pairs
     return [(name, number[a], b) for name,(a,b) in pairs.items() if a in number][:most]
 
 @torch.no_grad()

@@ -9,17 +9,32 @@ __all__ = ['CycleGANLearner']
 import torch
 
 from .batches import show_grid # before fastai: it quiets a warning of fastai's
+import fastai.callback.schedule # fine_tune, lr_find
 from fastai.learner import Learner
 
 from .core import CycleGANError, OptionError
 
-# %% ../nbs/03e_learner.ipynb #c004
-class CycleGANLearner(Learner):
-    "A fastai `Learner` that says in one line what to use for what two generators cannot do."
+# %% ../nbs/03e_learner.ipynb #vb1
+class _WithoutTargets(Learner):
+    "Says in one line what to use for what two generators cannot do."
     def predict(self, item, **kwargs): raise CycleGANError('learn.predict: a learner holds two generators; Translator(learn.model.G_A)(image), from cyclegan_nbdev.predict, translates A to B, G_B the other way')
     def get_preds(self, *args, **kwargs): raise CycleGANError('learn.get_preds and Interpretation: unpaired images have no targets to compare with; learn.top_losses(n) shows the worst ways back, cyclegan_predict translates folders')
-    def export(self, *args, **kwargs): raise CycleGANError('learn.export and load_learner: pickles run code; save_network and Translator.from_file, or train, which writes network files by itself, do the same safely')
+    def tta(self, *args, **kwargs): self.get_preds()
+    def export(self, *args, **kwargs): raise CycleGANError('learn.export: pickles run code; train writes network files by itself, which load_learner, from cyclegan_nbdev.train, and Translator.from_file read; save_network writes one')
     def summary(self): raise CycleGANError('learn.summary: four networks; cyclegan_train --dry_run True tells parameters, arithmetic, memory and time, print(learn.model) the layers')
+
+# %% ../nbs/03e_learner.ipynb #c004
+class CycleGANLearner(_WithoutTargets):
+    "A fastai `Learner` of two generators and two discriminators."
+    def fine_tune(self,
+        epochs:int, # of training all networks
+        base_lr:float|None=None, # learning rate of both players; None: the learner's
+        freeze_epochs:int=1, # of training the discriminators alone, before
+        lr_mult:float=1, # by how much the generators' rate is divided
+        **kwargs # as fastai's
+    ):
+        "Train the discriminators alone, then all."
+        super().fine_tune(epochs, base_lr or self.lr, freeze_epochs, lr_mult, **kwargs)
 
     @torch.no_grad()
     def show_results(self,

@@ -23,7 +23,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from cyclegan_nbdev.app import load_translators, newest_generators
+from cyclegan_nbdev.checkpoint import save_network
+from cyclegan_nbdev.core import Options
 from cyclegan_nbdev.data import street_scene
+from cyclegan_nbdev.networks import architecture, build_network
 
 CLI = [sys.executable, '-m', 'cyclegan_nbdev.cli']
 arguments = argparse.ArgumentParser(description=__doc__)
@@ -151,6 +154,27 @@ def many(d, ts, photo, label):
         for name,im in (('photo.png', photo), ('label.png', label)):
             with z.open(name) as f: assert (np.asarray(Image.open(f)) == np.asarray(ts['A'](im))).all()
 
+def large(d):
+    "A picture of 8000 pixels a side: shown small, given back whole."
+    find(d, '#source input[type=file]').send_keys(str(work/'wide.jpg'))
+    eventually(lambda: '8000 × 6000 pixels' in text(d, '#said'), 1200)
+    assert all(max(shown(d, '#there', i).shape) == 1600 for i in (0, 1))
+    with Image.open(downloaded(d, '#full', 'wide_translated.jpg')) as im: assert im.size == (8000, 6000), im.size
+
+def fifty(d):
+    "Fifty files at once, and no more than that."
+    tab(d, 'Many pictures')
+    for i in range(51): Image.new('RGB', (40, 30), (5*i, 90, 90)).save(work/f'{i:02}.png')
+    for n in (50, 51):
+        for b in d.find_elements(By.CSS_SELECTOR, '#files [aria-label="Clear"], #files [aria-label="Remove this file"]')[:1]: b.click()
+        eventually(lambda: find(d, '#files input[type=file]')).send_keys('\n'.join(str(work/f'{i:02}.png') for i in range(n)))
+        eventually(lambda: f'{n-1:02}' in text(d, '#files'))
+        find(d, '#go').click()
+        if n == 50: eventually(lambda: '50 images in' in text(d, '#said_many'), 300)
+    assert 'up to 50 at once' in toast(d)
+    (work/'downloads/fake_B.zip').unlink(missing_ok=True) # of another test
+    with zipfile.ZipFile(downloaded(d, '#zip', 'fake_B.zip')) as z: assert len(z.namelist()) == 50, z.namelist()
+
 def training(d, run):
     tab(d, 'Training')
     grid = lambda i: np.asarray(Image.open(sorted((run/'imgs').glob('*_grid.png'), key=lambda p: int(p.stem[:-5]))[i]).convert('RGB'))
@@ -211,5 +235,12 @@ def main():
             eventually(lambda: '320 × 200 pixels' in text(d, '#said'))
             assert not [e for e in d.find_elements(By.CSS_SELECTOR, '#back, #way') if e.is_displayed()]
             print('ok one generator, one direction')
+        o = Options(ngf=4, gl_num=1)
+        for role in ('G_A', 'G_B'): save_network(work/f'{role}.safetensors', build_network(architecture(o, role)), role, o)
+        street_scene(79, 1000)[0].resize((8000, 6000)).save(work/'wide.jpg')
+        with served('--G_A_ckpt', work/'G_A.safetensors', '--G_B_ckpt', work/'G_B.safetensors', '--max_files', 50) as url:
+            d.get(url)
+            eventually(lambda: find(d, '#source input[type=file]'))
+            for f in (large, fifty): f(d); print('ok', f.__name__, flush=True); shot(d, f.__name__)
 
 if __name__ == '__main__': main()

@@ -1,13 +1,13 @@
-# make demo   sets up .venv and trains on generated street scenes
+# make demo   sets up .venv and trains on generated street scenes (ARGS="--max_epoch 2" adds options)
 # make test   sets up .venv and runs every check
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test app-test faults report readme outputs clean
+.PHONY: demo test app-test faults release-check report readme outputs clean
 
 demo: $(VENV)/.ready
-	$(BIN)/cyclegan_train --platform CPU --outputs_dir outputs
+	$(BIN)/cyclegan_train --platform CPU --outputs_dir outputs $(ARGS)
 	@echo "look at outputs/imgs: the _grid.png of each epoch shows A -> B -> A and B -> A -> B"
 
 test: $(VENV)/.ready
@@ -20,6 +20,10 @@ faults: $(VENV)/.ready
 # the web page in a real Chromium (Debian: apt install chromium chromium-driver); RUN=a run folder
 app-test: $(VENV)/.ready
 	$(BIN)/python tests/app_browser.py $(if $(RUN),--run_dir $(RUN)) --shots outputs/page
+
+# what a newcomer does, with the README's commands in a fresh clone; VENV_TOO=--venv also in a new environment
+release-check: $(VENV)/.ready
+	$(BIN)/python scripts/release_check.py $(VENV_TOO)
 
 # the same run as a notebook with curves and pictures: out.ipynb
 report: $(VENV)/.ready

@@ -76,6 +76,7 @@ if __name__ == '__main__':
     check('package follows notebooks', lambda: drift([BIN/'nbdev_export'], ['cyclegan_nbdev'], 'nbdev_export'))
     check('README follows index', lambda: drift([sys.executable, ROOT/'scripts/readme.py'], ['README.md'], 'make readme'))
     for nb in sorted((ROOT/'nbs').glob('*.ipynb')): check(f'nbdev_test {nb.name}', lambda: notebook(nb))
+    check('links and names in the documents', lambda: script('scripts/docs.py'))
     check('bad input', lambda: script('tests/bad_input.py'))
     check('fuzzed readers', lambda: script('tests/fuzz.py', '--examples', '100'))
     check('exports', lambda: script('tests/exports.py'))

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['translate', 'CycleGAN', 'CycleGANCallback', 'lr_schedule', 'cyclegan_learner', 'fit', 'HistoryCallback',
-           'EMACallback', 'SaveCallback', 'ProfilerCallback', 'train', 'plot_history', 'show_samples', 'show_options']
+           'EMACallback', 'SaveCallback', 'ProfilerCallback', 'load_learner', 'train', 'plot_history', 'show_samples',
+           'show_options']
 
 # %% ../nbs/04_train.ipynb #c007
 import csv, io, json, os, random, re, subprocess, sys, time
@@ -134,10 +135,11 @@ def cyclegan_learner(
 ) -> Learner:
     "A fastai `Learner` that trains CycleGAN."
     callback = CycleGANCallback()
-    learn = CycleGANLearner(dls, CycleGAN(o).to(dls.device), CycleGANLoss(o), lr=o.lr, splitter=CycleGAN.parameter_groups,
+    learn = CycleGANLearner(dls, CycleGAN(o).to(dls.device), CycleGANLoss(o), lr=o.lr, moms=(o.beta1,)*3, splitter=CycleGAN.parameter_groups,
         opt_func=partial(OptimWrapper, opt=torch.optim.Adam, betas=(o.beta1, .999), fused=True, foreach=False), # TensorBoard logs every setting, and cannot log None
         metrics=[ValueMetric(partial(callback.mean, k), k) for k in LOSSES], cbs=[callback, *(cbs or [])])
     learn.recorder.train_metrics,learn.recorder.valid_metrics = True,False
+    learn.recorder.plot_loss = partial(learn.recorder.plot_loss, with_valid=False) # there is no validation loss
     return learn
 
 def fit(
@@ -288,6 +290,21 @@ def _logger_callbacks(o, folder):
     except ImportError: raise OptionError('logger', o.logger, f'it is not installed: pip install {o.logger}') from None
     return []
 
+# %% ../nbs/04_train.ipynb #ll1
+def load_learner(
+    run_dir:str|Path, # a run folder
+    **changes # options to change, such as `dataroot`: other images for the same networks
+) -> Learner: # `path` is the run folder
+    "The learner of a run, with the networks of its last checkpoint. Raises `OptionError` or `DataError`."
+    folder,roles = Path(run_dir),('G_A', 'G_B', 'D_A', 'D_B')
+    epochs = set.intersection(*({int(m[1]) for f in (folder/'ckpt').glob('*') if (m := re.fullmatch(rf'{r}_(\d+)\.safetensors', f.name))} for r in roles))
+    if not epochs: raise OptionError('run_dir', str(run_dir), 'no networks in its subfolder ckpt; give the outputs_dir of a run that finished an epoch')
+    last = {f'{r}_ckpt': str(folder/f'ckpt/{r}_{max(epochs)}.safetensors') for r in roles}
+    o = Options.of(Options.load(folder/'config.json').as_dict() | last | changes)
+    learn = cyclegan_learner(unpaired_dls(o.replace(dataroot=o.dataroot or str(folder/'demo_scenes')), pick_device(o.platform, o.device_id)), o)
+    learn.path = folder
+    return learn
+
 # %% ../nbs/04_train.ipynb #c035b
 def train(
     given:dict, # options by name, as a user gave them
@@ -315,12 +332,7 @@ def _launch(given, o):
         p.terminate(); p.wait()
         raise
     if code: raise TrainingError(f'device_num={o.device_num}: the processes ended with exit code {code}; what they said is above')
-    folder = Path(o.outputs_dir)
-    o = Options.load(folder/'config.json')
-    last = {f'{r}_ckpt': str(folder/f'ckpt/{r}_{o.max_epoch}.safetensors') for r in ('G_A', 'G_B', 'D_A', 'D_B')}
-    learn = cyclegan_learner(unpaired_dls(o.replace(dataroot=o.dataroot or str(folder/'demo_scenes')), pick_device(o.platform, o.device_id)), o.replace(**last))
-    learn.path = folder
-    return learn
+    return load_learner(o.outputs_dir)
 
 # %% ../nbs/04_train.ipynb #c035d
 def _notices(o, n, device, demo):

@@ -60,6 +60,7 @@ _talk = None # the group for decisions, on the CPU; None: the one there is
 def _meet(backend, timeout):
     "Start the process group, in a corner of the store of its own: after a restart the addresses of those who died are still in it."
     global _talk
+    if backend == 'nccl': torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', 0))) # before the group is made, or all of them talk through the first GPU
     store,number,size = next(dist.rendezvous('env://', timeout=timeout))
     dist.init_process_group(backend, store=dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store), rank=number, world_size=size, timeout=timeout)
     if backend != 'gloo': _talk = dist.new_group(backend='gloo', timeout=timeout)

@@ -195,6 +195,20 @@ def predicted_together(tmp):
     assert not [*(tmp/'translated').rglob('.tmp-*')], 'something half-written'
     return f'{len(before)} of 2000 when one was killed, {2000-len(before)} afterwards'
 
+def from_notebook(tmp):
+    "The cell of 00c_ranks with accelerate's notebook_launcher, in a notebook."
+    import nbformat
+    o = dict(dataroot=str(tmp/'scenes'), cache_dir=str(tmp/'cache'), max_epoch=3, print_iter=4, outputs_dir=str(tmp/'notebook'), **TINY)
+    cell = f"from accelerate import notebook_launcher\ndef run():\n    from cyclegan_nbdev.train import train\n    train({o})\nnotebook_launcher(run, num_processes=2, rdzv_backend='c10d', rdzv_endpoint='localhost:0')"
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)], metadata=dict(kernelspec=dict(name='python3', display_name='python3', language='python')))
+    nbformat.write(nb, tmp/'launch.ipynb')
+    done = subprocess.run([sys.executable, '-m', 'papermill', tmp/'launch.ipynb', tmp/'launched.ipynb'], capture_output=True, text=True, env=os.environ | dict(PYTHONPATH=str(ROOT)))
+    assert done.returncode == 0, done.stderr[-3000:]
+    end(train(2, **o | dict(outputs_dir=tmp/'launched')))
+    d = farthest(weights(tmp/'notebook', 3), weights(tmp/'launched', 3))
+    assert [r['step'] for r in history(tmp/'notebook')] == [r['step'] for r in history(tmp/'launched')] and d == 0, d
+    return 'the weights of torchrun with 2 processes'
+
 if __name__ == '__main__':
     p = argparse.ArgumentParser()
     p.add_argument('--long', action='store_true'); p.add_argument('--only', default=''); p.add_argument('--fit'); p.add_argument('--scenes'); p.add_argument('--batch_size', type=int); p.add_argument('--cache'); p.add_argument('--cache_dir')
@@ -214,6 +228,7 @@ if __name__ == '__main__':
             check('one process killed', lambda: killed(tmp))
             check('a cache in 2 processes', lambda: cache_together(tmp))
             check('predictions in 2 processes', lambda: predicted_together(tmp))
+            check('from a notebook', lambda: from_notebook(tmp))
             check('restarted by torchrun', lambda: restarts(tmp, 10))
     print(f'{sum(results)} of {len(results)}')
     sys.exit(0 if all(results) else 1)

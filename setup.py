@@ -17,7 +17,7 @@ setup(
     classifiers=['Development Status :: 3 - Alpha', 'Intended Audience :: Developers', 'Intended Audience :: Science/Research',
                  'Programming Language :: Python :: 3', 'Topic :: Scientific/Engineering :: Image Processing'],
     project_urls={'Documentation': cfg['doc_host'] + cfg['doc_baseurl']},
-    packages=find_packages(include=['cyclegan_nbdev*']), package_data={'cyclegan_nbdev': ['palettes/*.json']},
+    packages=find_packages(include=['cyclegan_nbdev*']), package_data={'cyclegan_nbdev': ['py.typed', 'palettes/*.json']},
     python_requires=f'>={cfg["min_python"]}', install_requires=split(cfg['requirements']), extras_require=extras,
     entry_points={'console_scripts': cfg['console_scripts'].split(), 'nbdev': ['cyclegan_nbdev=cyclegan_nbdev._modidx:d']},
 )

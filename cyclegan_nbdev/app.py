@@ -7,16 +7,17 @@ __all__ = ['PREVIEW', 'newest_generators', 'load_translators', 'network_card', '
            'translate_one', 'translate_many', 'run_epochs', 'run_losses', 'build_page', 'example_pictures', 'app']
 
 # %% ../nbs/09_app.ipynb #c003
-import csv, json, os, re, shutil, tempfile, time
+import csv, os, re, shutil, tempfile, time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Callable
 
 from PIL import Image
 
 from .checkpoint import check_role
-from .core import CycleGANError, DataError, Options, OptionError
+from .core import CycleGANError, DataError, OptionError
 from .data import IMAGE_EXTENSIONS, find_images, street_scene
 from .distances import DISTANCES
 from .pictures import Picture, read_picture, save_picture, to_pil
@@ -28,7 +29,7 @@ def newest_generators(
     run_dir:str|Path # a run folder
 ) -> dict: # G_A and G_B: network file
     "The generators of the newest epoch that has both, averaged ones first. Raises `OptionError`."
-    found = {}
+    found:dict[tuple, dict] = {}
     for f in (Path(run_dir)/'ckpt').glob('G_[AB]*.safetensors'):
         if m := re.fullmatch(r'(G_[AB])(_ema)?_(\d+)', f.stem): found.setdefault((int(m[3]), bool(m[2])), {})[m[1]] = f
     whole = [k for k in found if len(found[k]) == 2]
@@ -38,7 +39,7 @@ def newest_generators(
 def load_translators(
     G_A_ckpt:str|Path|None=None, # network file of the generator that maps A to B
     G_B_ckpt:str|Path|None=None, # network file of the generator that maps B to A
-    **kwargs # `platform`, `device_id`, `image_size`, `memory`
+    **kwargs:Any # `platform`, `device_id`, `image_size`, `memory`
 ) -> dict: # 'A' and 'B': the translator of pictures of that domain
     "The generators that were given. Raises `OptionError` or `DataError`."
     given = {d:p for d,p in (('A', G_A_ckpt), ('B', G_B_ckpt)) if p}
@@ -76,7 +77,7 @@ def preview(
 def check_size(
     path:str|Path, # an image file
     most:float # megapixels
-):
+) -> None:
     "Raise `DataError` for an image that is too large, or is none."
     try:
         with Image.open(path) as im: w,h = im.size
@@ -85,6 +86,7 @@ def check_size(
         raise DataError(f'{Path(path).name}: not a readable image ({" ".join(str(e).split()).replace(str(path), Path(path).name)[:120]})') from None
     if w*h > most*1e6: raise DataError(f'{Path(path).name}: {w} × {h} pixels; this page takes up to {most:g} megapixels')
 
+# %% ../nbs/09_app.ipynb #c016b
 @dataclass
 class Translated:
     "What became of a picture."
@@ -121,10 +123,10 @@ def translate_many(
     folder:str|Path, # gets the results and their zip file
     domain:str='A', # the domain of the pictures
     most:float=64., # megapixels of each
-    step=lambda i,n: None # called with the number done and the number of all
+    step:Callable=lambda i,n: None # called with the number done and the number of all
 ) -> tuple[Path, Report, list]: # the zip file, what became of the files, `(preview, name)` of the results
     "Translate files into a zip file. Raises `DataError` where all failed."
-    out,total,shown = Path(folder)/f'fake_{"BA"["AB".index(domain)]}',Report(),[]
+    out,total,shown = Path(folder)/f'fake_{"BA"["AB".index(domain)]}',Report(),list[tuple]()
     for i,src in enumerate(map(Path, paths)):
         step(i, len(paths))
         ending = src.suffix if src.suffix.lower() in IMAGE_EXTENSIONS else '.png'
@@ -158,32 +160,32 @@ def run_losses(
     return [(int(r['step']), k, float(v)) for r in rows for k,v in r.items() if k not in ('epoch', 'step', 'lr', 'ms_per_step', *METRICS, *DISTANCES) and v]
 
 # %% ../nbs/09_app.ipynb #c027
-def _gradio():
+def _gradio() -> Any:
     "Gradio, where it is installed."
     try: import gradio
     except ImportError: raise CycleGANError("the page needs Gradio: pip install 'cyclegan_nbdev[app]'") from None
     return gradio
 
 @contextmanager
-def _told(gr):
+def _told(gr:Any) -> Iterator[None]:
     "Show a mistake that the user can mend as one line."
     try: yield
     except CycleGANError as e: raise gr.Error(str(e), duration=None, title='That did not work', print_exception=False) from None
 
 # %% ../nbs/09_app.ipynb #c028
-def _ways(ts):
+def _ways(ts:dict) -> list[tuple[str, str]]:
     "What the choice of a direction offers: `(words, domain)`."
     a,b = next(iter(ts.values())).header.get('domains') or 'AB'
     return [(w, d) for w,d in ((f'{a} → {b}', 'A'), (f'{b} → {a}', 'B')) if d in ts]
 
-def _full_size(folder, path, p):
+def _full_size(folder:str|Path, path:str|Path, p:Picture) -> str:
     "The translation as a file of the kind that came in."
     src = Path(path)
     to = Path(folder)/f'{src.stem}_translated{src.suffix if src.suffix.lower() in IMAGE_EXTENSIONS else ".png"}'
     save_picture(to, p)
     return str(to)
 
-def _one_tab(gr, ts, examples, limits):
+def _one_tab(gr:Any, ts:dict, examples:list|None, limits:dict) -> None:
     "Drop a picture, see it translated and back."
     ways = _ways(ts)
     with gr.Row():
@@ -197,21 +199,21 @@ def _one_tab(gr, ts, examples, limits):
                     for w,i,show in (('Translated', 'there', True), ('There and back', 'back', len(ts) > 1)))
             said = gr.Markdown('Drop, paste or choose a picture of any size: its translation appears here.', elem_id='said')
             full = gr.DownloadButton('Download at full size', interactive=False, elem_id='full', variant='primary')
-    def show(given, domain):
+    def show(given:dict|None, domain:str) -> Any:
         if not given: yield None,None,gr.update(value=None, interactive=False),''; return
         path = given['path']
         with _told(gr), tempfile.TemporaryDirectory() as d:
             r = translate_one(ts, path, domain, limits['max_megapixels'])
-            shown = [preview(p) if p else None for p in (r.source, r.there, r.back)]
-            small = [shown[0].resize(p.size) if p and p.size != shown[0].size else shown[0] for p in shown]
-            yield (small[1], shown[1]),(small[2], shown[2]) if r.back else None,gr.update(value=_full_size(d, path, r.there), interactive=True),str(r)
+            given_one,*made = (preview(p) for p in (r.source, r.there, r.back) if p)
+            pairs = [(given_one.resize(im.size) if im.size != given_one.size else given_one, im) for im in made]
+            yield pairs[0],pairs[1] if r.back else None,gr.update(value=_full_size(d, path, r.there), interactive=True),str(r)
     for event in (src.change, way.input):
         event(show, [src, way], [there, back, full, said], api_name='translate' if event == src.change else None, api_visibility='public' if event == src.change else 'private',
               concurrency_id='translate', concurrency_limit=limits['concurrency'], trigger_mode='always_last', show_progress_on=[there, back],
               preprocess=False) # the file as it came: Gradio would answer a bad one in words of its own
 
 # %% ../nbs/09_app.ipynb #c029
-def _many_tab(gr, ts, limits):
+def _many_tab(gr:Any, ts:dict, limits:dict) -> None:
     "Upload many, download a zip file."
     ways = _ways(ts)
     with gr.Row():
@@ -223,7 +225,7 @@ def _many_tab(gr, ts, limits):
             shown = gr.Gallery(label='Results', columns=4, height=420, object_fit='contain', format='png', elem_id='results', buttons=['fullscreen'])
             said = gr.Markdown('', elem_id='said_many')
             packed = gr.DownloadButton('Download all as a zip file', interactive=False, elem_id='zip')
-    def run(paths, domain, progress=gr.Progress()):
+    def run(paths:list|None, domain:str, progress:Any=gr.Progress()) -> Iterator[tuple]:
         with _told(gr), tempfile.TemporaryDirectory() as d:
             if not paths: raise DataError('choose some pictures first')
             if len(paths) > limits['max_files']: raise DataError(f"{len(paths)} files; this page takes up to {limits['max_files']} at once")
@@ -233,14 +235,14 @@ def _many_tab(gr, ts, limits):
     go.click(run, [files, way], [shown, packed, said], api_name='translate_many', concurrency_id='translate', concurrency_limit=limits['concurrency'], show_progress_on=shown)
 
 # %% ../nbs/09_app.ipynb #c030
-def _run_tab(gr, run_dir):
+def _run_tab(gr:Any, run_dir:str|Path) -> None:
     "A run, epoch by epoch."
     grids,losses = run_epochs(run_dir),run_losses(run_dir)
     epochs = list(grids)
     at = gr.Slider(0, max(len(epochs)-1, 1), len(epochs)-1, step=1, label='Sample pictures: drag through the epochs', show_label=True, elem_id='at', buttons=[])
     said = gr.Markdown(f'After epoch **{epochs[-1]}**', elem_id='said_epoch')
     grid = gr.Image(str(grids[epochs[-1]]), show_label=False, interactive=False, format='png', elem_id='grid', buttons=['fullscreen'])
-    def show(i):
+    def show(i:float) -> Any:
         e = epochs[min(int(i), len(epochs)-1)]
         return str(grids[e]),f'After epoch **{e}**' if e else 'Before training'
     at.change(show, at, [grid, said], api_name='epoch', show_progress='hidden', trigger_mode='always_last', queue=False)
@@ -267,7 +269,7 @@ def build_page(
     max_files:int=100, # pictures translated at once
     concurrency:int=1, # requests translated at the same time
     queue:int=32 # requests that may wait
-) -> 'gradio.Blocks': # `launch` opens it
+) -> Any: # a `gradio.Blocks`; `launch` opens it
     "The page. Raises `CycleGANError` where Gradio is missing."
     gr = _gradio()
     limits = dict(max_upload=max_upload, max_megapixels=max_megapixels, max_files=max_files, concurrency=concurrency)
@@ -309,6 +311,7 @@ def example_pictures(
             street_scene(5_000_000 + i, 2*t.header['image_size'])['AB'.index(d)].save(found[-1][0])
     return found
 
+# %% ../nbs/09_app.ipynb #c033b
 def app(
     run_dir:str|None=None, # a run folder: its newest generators, unless others are given, and its epochs
     G_A_ckpt:str|None=None, # network file of the generator that maps A to B
@@ -325,7 +328,7 @@ def app(
     memory:float=4., # GiB for activations; a picture that needs more is translated in bands, with the same result
     platform:str='GPU', # GPU or CPU; without a GPU the CPU is used
     device_id:int=0 # which GPU
-):
+) -> None:
     "Open a web page that translates pictures and shows a run. Raises `OptionError`, `DataError` or `CycleGANError`."
     _gradio()
     given = dict(G_A_ckpt=G_A_ckpt, G_B_ckpt=G_B_ckpt)

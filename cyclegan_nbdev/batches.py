@@ -11,6 +11,7 @@ import hashlib, json, math, os, random, shutil, warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any, Iterable, Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,25 +34,25 @@ def default_cache_dir() -> Path:
     "The folder of the decoded-image cache: `$XDG_CACHE_HOME` or `~/.cache`, then `cyclegan_nbdev`."
     return Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')/'cyclegan_nbdev'
 
-def _decode(path, in_planes, short_side):
+def _decode(path:Path, in_planes:int, short_side:int|None) -> np.ndarray:
     "(C, H, W) uint8 or uint16, reduced channel by channel."
     x = read_picture(path, in_planes).pixels.transpose(2, 0, 1)
     h,w = x.shape[1:]
     if not short_side or min(h, w) <= short_side: return x
     size = [max(1, round(s*short_side/min(h, w))) for s in (w, h)]
     deep = x.dtype == np.uint16 # Pillow resizes bytes and floats
-    x = np.stack([np.asarray(Image.fromarray(c.astype(np.float32) if deep else c).resize(size, Image.LANCZOS)) for c in x])
+    x = np.stack([np.asarray(Image.fromarray(c.astype(np.float32) if deep else c).resize(size, Image.Resampling.LANCZOS)) for c in x])
     return x.round().clip(0, 65535).astype(np.uint16) if deep else x
 
 # %% ../nbs/01a_batches.ipynb #c007
-def _shapes(part):
+def _shapes(part:Path) -> np.ndarray|None:
     "Channels, height, width and bytes of each image of a part; `None` unless they and the pixels are there, and belong together."
     try: shapes = np.load(part/'shapes.npy')
     except (OSError, ValueError, EOFError): return None
     pixels = part/'pixels.bin'
     return shapes if pixels.exists() and shapes.prod(1).sum() == pixels.stat().st_size else None
 
-def _write_part(part, decoded):
+def _write_part(part:Path, decoded:Iterable) -> Iterator[None]:
     "Write the decoded images of a part, all or nothing; tells after each of them."
     tmp = temporary(part)
     try:
@@ -79,11 +80,11 @@ class ImageCache:
         cache_dir:str|Path|None=None, # where caches are kept; None: `default_cache_dir()`
         progress:bool=True, # show a progress bar while decoding
         together:bool=False # all processes of a launched run do this, and each decodes its share
-    ):
+    ) -> None:
         self.files,self.decode,self.progress = files,partial(_decode, in_planes=in_planes, short_side=short_side),progress
-        try: key = [stamp(f) for f in files]
+        try: found = [stamp(f) for f in files]
         except FileNotFoundError as e: raise DataError(f'{e.filename}: the file is gone; was the folder changed during the run?') from None
-        key = hashlib.sha256(json.dumps([3, in_planes, short_side, key]).encode()).hexdigest()[:24]
+        key = hashlib.sha256(json.dumps([3, in_planes, short_side, found]).encode()).hexdigest()[:24]
         self.path,self.per_part = Path(cache_dir or default_cache_dir())/key,max(8, math.ceil(len(files)/64))
         self.parts = [self.path/f'{k:02}' for k in range(math.ceil(len(files)/self.per_part))]
         if together:
@@ -91,15 +92,15 @@ class ImageCache:
             most(0) # all have done their share
         first = rank()*len(self.parts)//world()
         self._fill(self.parts[first:] + self.parts[:first])
-        shapes = [_shapes(p) for p in self.parts]
+        shapes:list[Any] = [_shapes(p) for p in self.parts] # all there now
         self.shapes,self.ends = np.concatenate(shapes),np.concatenate([s.prod(1).cumsum() for s in shapes]) # ends within the part
 
-    def _fill(self, parts):
+    def _fill(self, parts:list[Path]) -> None:
         "Make what is missing of these parts."
         todo = {p:self.files[k:k+self.per_part] for p in parts for k in [int(p.name)*self.per_part] if _shapes(p) is None}
         if not todo: return
         sweep(self.path.parent) # what killed processes of this machine began
-        def decoded():
+        def decoded() -> Iterator[None]:
             with ThreadPoolExecutor() as pool:
                 for p,files in todo.items():
                     if _shapes(p) is None: yield from _write_part(p, pool.map(self.decode, files))
@@ -113,7 +114,7 @@ class ImageCache:
         return torch.from_numpy(x.reshape(shape) if size == 1 else x.view(np.uint16).reshape(shape)/np.float32(257))
 
 # %% ../nbs/01a_batches.ipynb #c017
-def _resize_matrix(start, length, out, n, lo, hi):
+def _resize_matrix(start:Tensor, length:Tensor, out:int, n:int, lo:Tensor, hi:Tensor) -> Tensor:
     "(N, out, n) weights of antialiased bilinear resizing; `start`, `length`, `lo`, `hi` are (N,) and in pixels."
     centre = start[:,None] + (torch.arange(out, device=start.device) + .5)*length[:,None]/out
     support = (length/out).clamp(min=1)[:,None,None]
@@ -136,14 +137,14 @@ def crop_resize(
     return (wy[:,None] @ x.float() @ wx[:,None].mT)/127.5 - 1
 
 # %% ../nbs/01a_batches.ipynb #c021
-def _random_box(h, w):
+def _random_box(h:int, w:int) -> tuple:
     "Half to all of the area at a ratio of 3/4 to 4/3, as torchvision's and MindSpore's `RandomResizedCrop` draw it."
     for _ in range(10):
         area,ratio = h*w*random.uniform(.5, 1),math.exp(random.uniform(math.log(3/4), math.log(4/3)))
         bw,bh = round(math.sqrt(area*ratio)),round(math.sqrt(area/ratio))
         if 0 < bw <= w and 0 < bh <= h: return random.randint(0, h-bh),random.randint(0, w-bw),bh,bw
-    bw,bh = min(w, h*4/3),min(h, w*4/3) # a very long image: the middle
-    return (h-bh)/2,(w-bw)/2,bh,bw
+    mw,mh = min(w, h*4/3),min(h, w*4/3) # a very long image: the middle
+    return (h-mh)/2,(w-mw)/2,mh,mw
 
 # %% ../nbs/01a_batches.ipynb #c022
 class Augment:
@@ -151,7 +152,7 @@ class Augment:
     def __init__(self,
         o:Options, # `preprocess`, `image_size`, `load_size`, `use_random` and, for the multiple a network needs, `model` and `gl_num`
         train:bool=True # False: the whole image, resized to a square
-    ):
+    ) -> None:
         self.mode = o.preprocess if train and o.use_random else 'square'
         self.size,self.flip = o.image_size,train and o.use_random
         self.load = o.load_size or round(o.image_size*286/256)
@@ -188,11 +189,11 @@ class Augment:
 # %% ../nbs/01a_batches.ipynb #c028
 class UnpairedImages:
     "Two sets of images that have nothing to do with each other."
-    def __init__(self, A:ImageCache, B:ImageCache): self.A,self.B = A,B
+    def __init__(self, A:ImageCache, B:ImageCache) -> None: self.A,self.B = A,B
     def __len__(self) -> int: return max(len(self.A), len(self.B))
     def __getitem__(self, ij:tuple) -> tuple[Tensor, Tensor]: return self.A[ij[0]],self.B[ij[1]]
 
-def _stack(images):
+def _stack(images:list[Tensor]) -> tuple[Tensor, Tensor]:
     "Images of any sizes in one (N, C, H, W) tensor, padded at the end, with their sizes."
     hw = [o.shape[1:] for o in images]
     H,W = (max(s) for s in zip(*hw))
@@ -203,21 +204,21 @@ class UnpairedDL(DataLoader):
     rank,world = 0,1 # of the processes that share an epoch
     def __len__(self) -> int: return math.ceil(self.n/(self.bs*self.world))
     def get_idxs(self) -> list:
-        def order(n, total):
+        def order(n:int, total:int) -> list:
             rounds = [self.rng.sample(range(n), n) if self.shuffle else range(n) for _ in range(math.ceil(total/n))]
             return [i for r in rounds for i in r][:total]
         pairs = list(zip(order(len(self.dataset.A), self.n), order(len(self.dataset.B), self.n)))
         return share_of_epoch(pairs, self.bs, self.rank, self.world)
     def create_batch(self, b:list) -> tuple: return *_stack([o[0] for o in b]),*_stack([o[1] for o in b])
-    def show_batch(self, b:tuple|None=None, max_n:int=6):
+    def show_batch(self, b:tuple|None=None, max_n:int=6) -> None:
         "Show images of A over images of B."
         show_grid([list(o[:max_n]) for o in (b or self.one_batch())])
-    def show_results(self, b:tuple, out:dict, max_n:int=6):
+    def show_results(self, b:tuple, out:dict, max_n:int=6) -> None:
         "Show A -> B -> A on the left and B -> A -> B on the right."
         show_grid(*result_rows(b, out, max_n))
 
 # %% ../nbs/01a_batches.ipynb #c029
-def show_grid(rows:list, titles:list|None=None):
+def show_grid(rows:list, titles:list|None=None) -> None:
     "Show rows of images in a matplotlib figure."
     grid = image_grid(rows, titles)
     _,ax = plt.subplots(figsize=(grid.width/80, grid.height/80))
@@ -235,12 +236,12 @@ def result_rows(
 # %% ../nbs/01a_batches.ipynb #c030
 class _Augmented:
     "`after_batch` of the loaders: the images of both domains, augmented."
-    def __init__(self, o, train): self.augment = Augment(o, train)
-    def __call__(self, b):
+    def __init__(self, o:Options, train:bool) -> None: self.augment = Augment(o, train)
+    def __call__(self, b:tuple) -> tuple[Tensor, Tensor]:
         A,hw_A,B,hw_B = b
         return self.augment(A, hw_A.tolist()),self.augment(B, hw_B.tolist())
 
-def _check_sizes(cache, o):
+def _check_sizes(cache:ImageCache, o:Options) -> None:
     "Raise `DataError` or `OptionError` where images cannot be cut as the options say, before any of them is trained on."
     sizes = cache.shapes[:,1:3]
     if o.preprocess == 'crop' and len(small := np.flatnonzero(sizes.min(1) < o.image_size)):
@@ -254,10 +255,11 @@ def unpaired_dls(
     progress:bool=True # show a progress bar while decoding
 ) -> DataLoaders: # train, and valid from testA and testB (from the training folders where there are none)
     "fastai `DataLoaders` of a folder with trainA and trainB. Raises `OptionError` or `DataError`."
+    if o.dataroot is None: raise OptionError('dataroot', None, 'give a folder with trainA and trainB')
     root = place(o.dataroot)
     check_dataroot(root)
     side = None if o.preprocess=='crop' else 2*(o.image_size if o.preprocess=='resized_crop' else o.load_size or round(o.image_size*286/256))
-    def images(split):
+    def images(split:str) -> UnpairedImages:
         found = [find_images(root/f'{split}{d}', o.max_dataset_size) for d in 'AB']
         return UnpairedImages(*[ImageCache(files, o.in_planes, side, o.cache_dir, progress and rank() == 0, together=True) for files in found])
     train = images('train')

@@ -10,6 +10,7 @@ __all__ = ['ROLES', 'EXTRAS', 'save_tensors', 'save_network', 'load_network', 'r
 import dataclasses, json, types
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -19,14 +20,14 @@ from torch import nn
 from . import __version__
 from .core import DataError, OptionError, Options, atomic_path, check_file, parse_option
 from .foreign import read_foreign
-from .networks import NETWORKS, architecture, build_network
+from .networks import NETWORKS, Network, architecture, build_network
 
 # %% ../nbs/02b_checkpoint.ipynb #c006
 def save_tensors(
     path:str|Path, # ends in .safetensors
     tensors:dict, # contiguous tensors on the CPU, by name
     header:dict # what they are
-):
+) -> None:
     "Write tensors and a header, onto the disk, whole or not at all. Raises `DataError` where the disk refuses."
     with atomic_path(path, durable=True) as tmp:
         try: safetensors.torch.save_file(tensors, tmp, {'cyclegan_nbdev': json.dumps(header)})
@@ -38,7 +39,7 @@ def save_network(
     role:str, # G_A, G_B, D_A or D_B
     o:Options, # the options of the run
     epoch:int|None=None # epochs trained
-):
+) -> None:
     "Write a network and what it is, whole or not at all."
     header = dict(package='cyclegan_nbdev', version=__version__, role=role, architecture=getattr(net, 'arch', None) or architecture(o, role), domains=['A', 'B'],
                   image_size=o.image_size, normalisation='pixels / 127.5 - 1', epoch=epoch, options=o.as_dict())
@@ -46,27 +47,28 @@ def save_network(
     save_tensors(path, weights, header)
 
 # %% ../nbs/02b_checkpoint.ipynb #c008
-def _own_header(path):
+def _own_header(path:str|Path) -> dict|None:
     "The header of a file that this package wrote; None for other files."
     with open(path, 'rb') as f: head = f.read(16)
     if head[8:9] != b'{': return None # not safetensors
     try:
         with safe_open(path, 'pt') as f: text = (f.metadata() or {}).get('cyclegan_nbdev')
-        header = text and json.loads(text)
+        if not text: return None # somebody else's
+        header = json.loads(text)
     except (SafetensorError, ValueError, RecursionError) as e: raise DataError(f'{path}: not a whole network file ({" ".join(str(e).split())})') from None
-    if text and not (isinstance(header, dict) and isinstance(header.get('architecture'), dict) and isinstance(header.get('role'), (str, types.NoneType))):
+    if not (isinstance(header, dict) and isinstance(header.get('architecture'), dict) and isinstance(header.get('role'), (str, types.NoneType))):
         raise DataError(f'{path}: its header does not say what network it is; expected an architecture and a role')
-    if text: header['architecture'].setdefault('in_planes', 3) # as the networks do
+    header['architecture'].setdefault('in_planes', 3) # as the networks do
     return header
 
 _FIELDS = {f.name:f for f in dataclasses.fields(Options)}
 
-def _check_architecture(arch):
+def _check_architecture(arch:dict) -> None:
     "Raise `ValueError` where an architecture has what no option could have."
     for k,v in arch.items():
         if k != 'widths' and k in _FIELDS and parse_option(_FIELDS[k], v) != v or k in ('affine', 'crop_end', 'out_bias') and type(v) is not bool: raise ValueError(f'{k}={v!r}')
 
-def _build(path, arch, weights):
+def _build(path:str|Path, arch:dict, weights:dict) -> Network:
     "The network of a header with the file's weights. Raises `DataError` where they do not fit."
     try:
         _check_architecture(arch)
@@ -82,8 +84,8 @@ def _build(path, arch, weights):
 # %% ../nbs/02b_checkpoint.ipynb #c008b
 def load_network(
     path:str|Path, # a network file: ours, a state dict, the PyTorch reference's or MindSpore's
-    **assume # what the tensors of a file without our header cannot tell: slope, pad_mode, gl_num
-) -> tuple[nn.Module, dict]: # the network in evaluation mode, its header
+    **assume:Any # what the tensors of a file without our header cannot tell: slope, pad_mode, gl_num
+) -> tuple[Network, dict]: # the network in evaluation mode, its header
     "Rebuild a network from its file alone. Raises `DataError`."
     header = _own_header(check_file(path))
     net,header = (_build(path, header['architecture'], safetensors.torch.load_file(path)).eval(),header) if header else read_foreign(path, **assume)
@@ -103,7 +105,7 @@ def check_role(
     path:str|Path, # a network file
     header:dict, # what it says about itself
     option:str # the option that named it, such as G_A_ckpt or GT_A_ckpt
-):
+) -> None:
     "Raise `OptionError` where a file says that it is another network than the option asks for."
     role,wanted = header.get('role'),option.replace('GT', 'G').removesuffix('_ckpt')
     if role not in ROLES or role == wanted: return
@@ -123,7 +125,7 @@ def place_discriminators(
         if to[k] != k: print(f"{given[k]}: the PyTorch reference's net{k[:3]} judges domain {to[k][2]}; it becomes {to[k][:3]}")
     return o.replace(**{k:None for k in given} | {to[k]:p for k,p in given.items()})
 
-def _placed(option, path):
+def _placed(option:str, path:str) -> str:
     "The option that a discriminator file belongs to."
     try: header = read_header(path)
     except DataError: return option # whoever loads it says what is wrong
@@ -133,17 +135,17 @@ def _placed(option, path):
 # %% ../nbs/02b_checkpoint.ipynb #c022
 EXTRAS = ('need_dropout', 'affine', 'crop_end', 'out_bias') # dropout is the run's, the others the file's
 
-def _differences(theirs, ours):
+def _differences(theirs:dict, ours:dict) -> list[str]:
     "What two architectures disagree about, apart from `EXTRAS`."
     full = lambda a: {k:v.default for k,v in signature(NETWORKS[a['kind']]).parameters.items()} | a
     a,b = full(theirs),full(ours)
     return [f'{k}={a.get(k)}, not {b.get(k)}' for k in (['kind'] if a['kind'] != b['kind'] else a) if k not in EXTRAS and a.get(k) != b.get(k)]
 
 def load_weights(
-    net:nn.Module, # from `build_network`; changed in place
+    net:Network, # from `build_network`; changed in place
     path:str|Path, # a network file
     option:str # the option that named the file, such as G_A_ckpt
-):
+) -> None:
     "Load initial weights. Raises `OptionError` if the file cannot be read, is another of the four networks or holds another architecture."
     try: found,header = load_network(path, **net.arch)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None

@@ -8,6 +8,7 @@ __all__ = ['train_parser', 'train', 'sweep', 'prepare_cityscapes', 'prepare_alig
 
 # %% ../nbs/10_cli.ipynb #c003
 import argparse, dataclasses, inspect, json, os, signal, sys, threading, types, typing
+from typing import Any, Callable, NoReturn
 
 from fastcore.imports import IN_NOTEBOOK
 
@@ -16,9 +17,9 @@ from .core import (CycleGANError, DataError, DataOptions, DistillOptions, Export
 # %% ../nbs/10_cli.ipynb #c006
 class _Parser(argparse.ArgumentParser):
     "Says what is wrong in one line."
-    def __init__(self, **kwargs): super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
-    def error(self, message): self.exit(2, f'{self.prog}: {one_line(message)} (--help lists the options)\n')
-    def parse(self, argv):
+    def __init__(self, **kwargs:Any) -> None: super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+    def error(self, message:str) -> NoReturn: self.exit(2, f'{self.prog}: {one_line(message)} (--help lists the options)\n')
+    def parse(self, argv:list|None) -> dict:
         args,rest = self.parse_known_args(argv)
         if rest:
             names = [a.option_strings[0].lstrip('-') for a in self._actions if a.option_strings]
@@ -26,12 +27,12 @@ class _Parser(argparse.ArgumentParser):
         return vars(args)
 
 class _Terminated(BaseException): "A scheduler wants an end."
-def _terminate(*_): raise _Terminated
+def _terminate(*_:Any) -> NoReturn: raise _Terminated
 
-def _run(parser, argv, do):
+def _run(parser:_Parser, argv:list|None, do:Callable[[dict], object]) -> None:
     "Parse, call, and turn what went wrong into a line and an exit code."
     args = parser.parse(argv)
-    def end(line, code):
+    def end(line:object, code:int) -> NoReturn:
         print(f'{parser.prog}: {one_line(line)}', file=sys.stderr)
         sys.exit(code)
     main = threading.current_thread() is threading.main_thread()
@@ -46,11 +47,11 @@ def _run(parser, argv, do):
         if main: signal.signal(signal.SIGTERM, old)
 
 # %% ../nbs/10_cli.ipynb #c008
-def _true_or_false(text):
+def _true_or_false(text:str) -> bool:
     if text.lower() not in ('true', 'false'): raise argparse.ArgumentTypeError(f'{text!r}: True or False')
     return text.lower() == 'true'
 
-def _add_options(p, *groups):
+def _add_options(p:_Parser, *groups:type) -> _Parser:
     "The parser with the options of these groups."
     for group in groups:
         g = p.add_argument_group(group.__name__.removesuffix('Options').lower())
@@ -59,15 +60,15 @@ def _add_options(p, *groups):
             g.add_argument(f'--{f.name}', default=argparse.SUPPRESS, metavar='V', help=f"{f.metadata['help']}{choices} (default {f.default})".replace('%', '%%'))
     return p
 
-def train_parser() -> argparse.ArgumentParser:
+def train_parser() -> _Parser:
     "The parser of `cyclegan_train`, made from the list of options."
     p = _Parser(prog='cyclegan_train', description='Train CycleGAN on two folders of unpaired images; without --dataroot on generated street scenes.')
     p.add_argument('--dry_run', type=_true_or_false, default=False, metavar='V', help='True: only tell what the run would take, in arithmetic, memory and time (default False)')
     return _add_options(p, RunOptions, DataOptions, NetworkOptions, TrainOptions, DistillOptions)
 
-def train(argv:list|None=None):
+def train(argv:list|None=None) -> None:
     "Console command `cyclegan_train`."
-    def do(given):
+    def do(given:dict) -> None:
         dry = given.pop('dry_run')
         Options.of(given) # answers a mistake before fastai is imported
         from cyclegan_nbdev.state import resumed_options
@@ -84,57 +85,59 @@ def train(argv:list|None=None):
     _run(train_parser(), argv, do)
 
 # %% ../nbs/10_cli.ipynb #c011
-def _text(text):
+def _text(text:str) -> str:
     if not text: raise argparse.ArgumentTypeError('empty; leave the option out for its default')
     return text
 
-def _command(prog, func, argv, show=lambda result: None):
+def _command(prog:str, func:Callable, argv:list|None, show:Callable[[Any], object]=lambda result: None) -> None:
     "A command whose options are the parameters of `func`, as its docments say."
     from fastcore.docments import docments
     docs = docments(func)
-    p = _Parser(prog=prog, description=func.__doc__.split(' Raises ')[0])
+    kinds:dict[Any, Callable[[str], Any]] = {int:int, float:float, bool:_true_or_false}
+    p = _Parser(prog=prog, description=(func.__doc__ or '').split(' Raises ')[0])
     for name,q in inspect.signature(func).parameters.items():
         if name == 'progress': continue # always shown
         needed,kind = q.default is q.empty,next(k for k in (typing.get_args(q.annotation) or (q.annotation,)) if k is not types.NoneType)
-        p.add_argument(f'--{name}', required=needed, type={int:int, float:float, bool:_true_or_false}.get(kind, _text), default=None if needed else q.default,
+        p.add_argument(f'--{name}', required=needed, type=kinds.get(kind, _text), default=None if needed else q.default,
                        nargs='+' if kind is list else None, metavar='V', help=str(docs[name]) + ('' if needed else f' (default {q.default})').replace('%', '%%'))
     _run(p, argv, lambda args: show(func(**args)))
 
-def sweep(argv:list|None=None):
+def sweep(argv:list|None=None) -> None:
     "Console command `cyclegan_sweep`."
     from cyclegan_nbdev.sweep import run_sweep
     _command('cyclegan_sweep', run_sweep, argv, lambda table: None) # it has printed the table
 
-def _counts(n): print(', '.join(f'{k}: {v}' for k,v in n.items()))
+def _counts(n:dict) -> None: print(', '.join(f'{k}: {v}' for k,v in n.items()))
 
-def prepare_cityscapes(argv:list|None=None):
+# %% ../nbs/10_cli.ipynb #c011b
+def prepare_cityscapes(argv:list|None=None) -> None:
     "Console command `cyclegan_prepare_cityscapes`."
     from cyclegan_nbdev.data import prepare_cityscapes
     _command('cyclegan_prepare_cityscapes', prepare_cityscapes, argv, _counts)
 
-def prepare_aligned(argv:list|None=None):
+def prepare_aligned(argv:list|None=None) -> None:
     "Console command `cyclegan_prepare_aligned`."
     from cyclegan_nbdev.data import prepare_aligned
     _command('cyclegan_prepare_aligned', prepare_aligned, argv, _counts)
 
-def demo_scenes(argv:list|None=None):
+def demo_scenes(argv:list|None=None) -> None:
     "Console command `cyclegan_demo_scenes`."
     from cyclegan_nbdev.data import make_demo_scenes
     _command('cyclegan_demo_scenes', make_demo_scenes, argv, print)
 
-def app(argv:list|None=None):
+def app(argv:list|None=None) -> None:
     "Console command `cyclegan_app`."
     from cyclegan_nbdev.app import app
     _command('cyclegan_app', app, argv)
 
-def info(argv:list|None=None):
+def info(argv:list|None=None) -> None:
     "Console command `cyclegan_info`."
     from cyclegan_nbdev.checkpoint import read_header
     p = _Parser(prog='cyclegan_info', description='Print what a network file says about itself.')
     p.add_argument('file', help='a network file')
     _run(p, argv, lambda args: print(json.dumps(read_header(args['file']), indent=1)))
 
-def report(argv:list|None=None):
+def report(argv:list|None=None) -> None:
     "Console command `cyclegan_report`."
     from cyclegan_nbdev.report import report
     p = _Parser(prog='cyclegan_report', description='Write a run as one page that needs nothing else: report.html in its folder.')
@@ -142,37 +145,37 @@ def report(argv:list|None=None):
     _run(p, argv, lambda args: print(report(args['run_dir'])))
 
 # %% ../nbs/10_cli.ipynb #c014
-def _show_report(r):
+def _show_report(r:Any) -> None:
     if int(os.environ.get('RANK', 0)): return # the first process speaks for all
     print(r)
     for path,why in r.failed.items(): print(one_line(f'{path}: {why}'), file=sys.stderr)
     if r.failed: raise DataError(f'{len(r.failed)} of {len(r.failed) + len(r.done) + len(r.skipped)} images failed')
 
-def predict(argv:list|None=None):
+def predict(argv:list|None=None) -> None:
     "Console command `cyclegan_predict`."
     from cyclegan_nbdev.predict import predict
     _command('cyclegan_predict', predict, argv, _show_report)
 
-def compress(argv:list|None=None):
+def compress(argv:list|None=None) -> None:
     "Console command `cyclegan_compress`."
     from cyclegan_nbdev.compress import compress
     _command('cyclegan_compress', compress, argv)
 
-def compare(argv:list|None=None):
+def compare(argv:list|None=None) -> None:
     "Console command `cyclegan_compare`."
     from cyclegan_nbdev.compress import compare, comparison_table
     _command('cyclegan_compare', compare, argv, lambda rows: print(comparison_table(rows)))
 
 # %% ../nbs/10_cli.ipynb #eval23
-def evaluate(argv:list|None=None):
+def evaluate(argv:list|None=None) -> None:
     "Console command `cyclegan_evaluate`."
     from cyclegan_nbdev.evaluate import evaluate
     _command('cyclegan_evaluate', evaluate, argv, print)
 
 # %% ../nbs/10_cli.ipynb #03c05f36
-def export(argv:list|None=None):
+def export(argv:list|None=None) -> None:
     "Console command `cyclegan_export`."
-    def do(given):
+    def do(given:dict) -> None:
         from cyclegan_nbdev.export import export
         export(given)
     _run(_add_options(_Parser(prog='cyclegan_export', description='Write generators in the format of another runtime, compared with the originals there.'), ExportOptions), argv, do)

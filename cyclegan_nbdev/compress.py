@@ -11,23 +11,25 @@ import itertools, json, os, random, tempfile, time
 from contextlib import redirect_stdout
 from functools import lru_cache
 from pathlib import Path
+from typing import Callable, Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from .distill import distill, student_options # first: it quiets a warning of fastai's
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 
 from .checkpoint import load_network
 from .core import DataError, OptionError, atomic_path, check_dataroot
 from .data import find_images, image_grid, make_demo_scenes, progress_bar, to_image
-from .networks import UnetGenerator, build_network, count_macs
+from .networks import ResnetGenerator, UnetGenerator, build_network, count_macs
 from .palette import Palette
 from .pictures import read_picture
 from .scores import score_images
 
 # %% ../nbs/08a_compress.ipynb #d2644cf6
-def _onnx(nets):
+def _onnx(nets:dict) -> dict:
     "The networks as onnxruntime runs them; empty where it is not installed."
     try:
         import onnxruntime, onnxscript
@@ -37,7 +39,7 @@ def _onnx(nets):
         for i,net in enumerate(nets.values()): to_onnx(Path(d)/f'{i}.onnx', net, dict(in_planes=str(_planes(net))))
         return {name:run_onnx(Path(d)/f'{i}.onnx') for i,name in enumerate(nets)}
 
-def _planes(net): return next(m for m in net.modules() if isinstance(m, nn.Conv2d)).in_channels
+def _planes(net:nn.Module) -> int: return next(m for m in net.modules() if isinstance(m, nn.Conv2d)).in_channels
 
 @torch.inference_mode()
 def latencies(
@@ -49,11 +51,11 @@ def latencies(
     "Median times of networks that take turns."
     runners = {'eager':nets} | ({'ONNX Runtime':found} if (found := _onnx(nets)) else {})
     if torch.device(device).type == 'cuda':
-        def on_gpu(net):
-            def run(x): net(x.to(device)); torch.cuda.synchronize()
+        def on_gpu(net:nn.Module) -> Callable:
+            def run(x:Tensor) -> None: net(x.to(device)); torch.cuda.synchronize()
             return run
         runners['GPU'] = {name:on_gpu(net.to(device)) for name,net in ((k, build_network(n.arch).eval()) for k,n in nets.items())}
-    images,times = {k:torch.rand(1, _planes(n), side, side)*2 - 1 for k,n in nets.items()},{r:{k:[] for k in nets} for r in runners}
+    images,times = {k:torch.rand(1, _planes(n), side, side)*2 - 1 for k,n in nets.items()},{r:{k:list[float]() for k in nets} for r in runners}
     for turn in range(turns+1): # the first warms up
         for r,name in itertools.product(runners, nets):
             start = time.perf_counter(); runners[r][name](images[name])
@@ -72,7 +74,7 @@ def answers(
     net = net.eval().to(device)
     return [net(_square(f, _planes(net), side)[None].to(device))[0].cpu() for f in files]
 
-def _square(path, planes, side):
+def _square(path:str|Path, planes:int, side:int) -> Tensor:
     x = read_picture(path, planes).tensor()[None]
     return torch.nn.functional.interpolate(x, (side, side), mode='bicubic', antialias=True, align_corners=False).clamp(-1, 1)[0] if x.shape[2:] != (side, side) else x[0]
 
@@ -82,7 +84,7 @@ def distance(
     "Mean absolute difference."
     return float(np.mean([(x-y).abs().mean().item()*127.5 for x,y in zip(a, b, strict=True)]))
 
-def _load(path, option, side):
+def _load(path:str|Path, option:str, side:int|None) -> tuple:
     "A generator and its header. Raises `OptionError`."
     try: net,header = load_network(path)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
@@ -112,7 +114,7 @@ def compare(
     for k,(net,h,_) in loaded.items():
         if h['role'] != header['role'] or _planes(net) != _planes(nets['teacher']): raise OptionError(k, given[k], f"is {h['role']} for {_planes(net)} channels, but the teacher is {header['role']} for {_planes(nets['teacher'])}")
     with tempfile.TemporaryDirectory() as d:
-        if dataroot is None: dataroot,palette = make_demo_scenes(d, side, 1, min(most, 40), progress=False),palette or 'cityscapes'
+        if dataroot is None: dataroot,palette = str(make_demo_scenes(d, side, 1, min(most, 40), progress=False)),palette or 'cityscapes'
         back = header['role'] == 'G_B'
         files,truth = (find_images(Path(dataroot)/f'test{x}', most) for x in ('BA' if back else 'AB'))
         made = {k:answers(net, files, side, device) for k,net in progress_bar(nets.items(), 'translating')}
@@ -124,12 +126,13 @@ def compare(
     for k,net in nets.items():
         row = dict(network=k, file=str(given[k]), image_size=side, parameters=sum(p.numel() for p in net.parameters()), macs=count_macs(net, side, _planes(net)), bytes=os.path.getsize(given[k]),
                    ms={r:t[k] for r,t in ms.items()}, distance=distance(made[k], made['teacher']))
-        if labels: row['pixel_accuracy'] = score_images(map(to_image, made[k]), map(to_image, labels), Palette.load(palette)).scores.mean_pixel_acc
+        if labels and palette: row['pixel_accuracy'] = score_images(map(to_image, made[k]), map(to_image, labels), Palette.load(palette)).scores.mean_pixel_acc
         rows.append(row)
     columns = dict(photo=photos) | {k:v[:4] for k,v in made.items()} | (dict(truth=labels[:4]) if labels else {})
     _write(Path(output_dir), rows, image_grid([list(r) for r in zip(*columns.values())], ['input', *list(columns)[1:]]))
     return rows
 
+# %% ../nbs/08a_compress.ipynb #ba0e286c
 def comparison_table(
     rows:list # from `compare`
 ) -> str:
@@ -141,7 +144,7 @@ def comparison_table(
               f"{r['distance']:.2f}", *([f"{r['pixel_accuracy']:.1%}"] if 'pixel_accuracy' in r else [])] for r in rows]
     return '\n'.join('| ' + ' | '.join(l) + ' |' for l in (head, ['---']*len(head), *lines))
 
-def _write(folder, rows, grid):
+def _write(folder:Path, rows:list, grid:Image.Image) -> None:
     with atomic_path(folder/'compare.json') as f: f.write_text(json.dumps(dict(threads=torch.get_num_threads(), networks=rows), indent=1))
     with atomic_path(folder/'compare.md') as f: f.write_text(comparison_table(rows) + '\n')
     with atomic_path(folder/'compare.png') as f: grid.save(f, 'PNG')
@@ -150,13 +153,13 @@ def _write(folder, rows, grid):
 SHARES = (1, 3/4, 1/2, 3/8, 1/4, 3/16, 1/8)
 
 @lru_cache(None)
-def _macs(arch, side):
+def _macs(arch:str, side:int) -> int:
     "Multiply-accumulates of an architecture, given as JSON."
     with torch.device('meta'): net = build_network(json.loads(arch))
     return count_macs(net, side, _planes(net))
 
 def candidates(
-    teacher:nn.Module, # a resnet
+    teacher:ResnetGenerator,
     budget_macs:float, # for an image of `side`
     side:int, # pixels
     n:int=8, # candidates wanted
@@ -191,10 +194,11 @@ def hold_out(
             if not to.is_symlink(): to.symlink_to(f.resolve())
     return Path(folder)
 
-def _measure(ckpts, teachers, root, side, device):
+def _measure(ckpts:list, teachers:Iterable, root:Path, side:int, device:torch.device) -> float:
     "Mean distance of both generators to their teachers on the images held out."
     return float(np.mean([distance(answers(load_network(c)[0], files := find_images(root/f'test{d}'), side, device), answers(t, files, side, device)) for c,t,d in zip(ckpts, teachers, 'AB')]))
 
+# %% ../nbs/08a_compress.ipynb #b8c2733f
 def compress(
     GT_A_ckpt:str, # network file of the teacher that maps A to B
     GT_B_ckpt:str, # network file of the teacher that maps B to A
@@ -212,7 +216,7 @@ def compress(
     "Search a student under a budget of arithmetic, and distil it. Raises `OptionError`, `DataError`, `TrainingError` or `Interrupted`."
     out,loaded = Path(output_dir),[_load(p, k, image_size) for k,p in (('GT_A_ckpt', GT_A_ckpt), ('GT_B_ckpt', GT_B_ckpt))]
     (teacher,_,side),other = loaded[0],loaded[1][0]
-    if isinstance(teacher, UnetGenerator) or teacher.arch != other.arch: raise OptionError('GT_B_ckpt', GT_B_ckpt, 'the teachers must be two resnets of the same architecture')
+    if not isinstance(teacher, ResnetGenerator) or teacher.arch != other.arch: raise OptionError('GT_B_ckpt', GT_B_ckpt, 'the teachers must be two resnets of the same architecture')
     check_dataroot(dataroot)
     full = dict(norm_mode='instance', slope=.2, pad_mode='REFLECT', in_planes=3) | {k:teacher.arch[k] for k in ('norm_mode', 'slope', 'pad_mode', 'in_planes') if k in teacher.arch}
     trained = {k:v for k,v in (loaded[0][1]['options'] or {}).items() if k in ('ndf', 'dl_num', 'gan_mode', 'preprocess', 'max_epoch', 'n_epochs')}
@@ -233,7 +237,7 @@ def compress(
         done['found'].append(a | dict(distance=_measure(ckpts, (teacher, other), split, side, learn.dls.device)))
         with atomic_path(out/'search.json') as f: f.write_text(json.dumps(done, indent=1))
     best = min(done['found'], key=lambda a: a['distance'])
-    plot_pareto(done['found'], budget_macs).figure.savefig(out/'pareto.png', dpi=100, bbox_inches='tight'); plt.close()
+    plot_pareto(done['found'], budget_macs); plt.savefig(out/'pareto.png', dpi=100, bbox_inches='tight'); plt.close()
     said = ' '.join(f'--{k} {v}' for k,v in (options(best) | (dict(dataroot=dataroot) if dataroot else {})).items())
     print(f"of {len(todo)} students that of widths {options(best)['widths']} and {best['gl_num']} blocks, {best['macs']/1e9:.3g} GMACs, is nearest to the teachers: {best['distance']:.2f} grey levels away\n{out/'pareto.png'} shows them all")
     if max_epoch == 0: print(f'cyclegan_train {said}'); return done['found']
@@ -242,7 +246,7 @@ def compress(
         with atomic_path(out/f'{r}.safetensors') as f: f.write_bytes((learn.path/f'ckpt/{r}_{learn.n_epoch}.safetensors').read_bytes())
     return done['found']
 
-def _continued(path, settings):
+def _continued(path:Path, settings:dict) -> dict:
     "What an earlier, interrupted search with these settings found. Raises `OptionError` for another search."
     if not path.exists(): return dict(settings=settings, found=[])
     old = json.loads(path.read_text())
@@ -254,7 +258,7 @@ def pareto(
     found:list # candidates with `macs` and `distance`
 ) -> list: # of these, from the cheapest on
     "Those that no other beats in both arithmetic and distance."
-    front = []
+    front:list[dict] = []
     for a in sorted(found, key=lambda a: (a['macs'], a['distance'])):
         if not front or a['distance'] < front[-1]['distance']: front.append(a)
     return front

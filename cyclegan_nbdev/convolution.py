@@ -6,6 +6,8 @@
 __all__ = ['conv2d']
 
 # %% ../nbs/01b_convolution.ipynb #c003
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,39 +18,39 @@ _G = torch.tensor([[6,0,0], [-4,-4,-4], [-4,4,-4], [1,2,4], [1,-2,4], [0,0,24]])
 _A = torch.tensor([[1,1,1,1,1,0], [0,1,-1,2,-2,0], [0,1,1,4,4,0], [0,1,-1,8,-8,1]]).float()
 
 # %% ../nbs/01b_convolution.ipynb #c008
-def _convolved(x, w, b, padding):
+def _convolved(x:Tensor, w:Tensor, b:Tensor|None, padding:int) -> Tensor:
     "NNPACK's convolution at stride 1."
     ys = [torch._nnpack_spatial_convolution(o[None], w, b, [padding]*2, [1, 1]) for o in x]
     return ys[0] if len(ys) == 1 else torch.cat(ys)
 
-def _input_gradient(g, w, padding): return _convolved(g, w.flip(2, 3).transpose(0, 1).contiguous(), None, w.shape[2]-1-padding)
+def _input_gradient(g:Tensor, w:Tensor, padding:int) -> Tensor: return _convolved(g, w.flip(2, 3).transpose(0, 1).contiguous(), None, w.shape[2]-1-padding)
 
 # %% ../nbs/01b_convolution.ipynb #c010
 _KB,_KG,_KA = (torch.kron(m, m) for m in (_B, _G, _A)) # both dimensions at once
 
-def _tiles(x, n):
+def _tiles(x:Tensor, n:int) -> Tensor:
     "Every fourth n×n window of (C, H, W), as (n², C·windows)."
     c,(h,w) = x.stride()[0],x.stride()[1:]
     rows,cols = ((s - n)//4 + 1 for s in x.shape[1:])
     return x.as_strided((n, n, len(x), rows, cols), (h, w, c, 4*h, 4*w)).reshape(n*n, -1)
 
-def _winograd_weight_gradient(x, g):
+def _winograd_weight_gradient(x:Tensor, g:Tensor) -> Tensor:
     "Of a 3×3 kernel, from padded inputs (N, C, H+2, W+2) and output gradients (N, K, H, W), H and W divisible by 4."
-    total = 0
+    total = x.new_zeros(())
     for xi,gi in zip(x, g):
         V,M = (_KA.T @ _tiles(gi, 4)).view(36, g.shape[1], -1),(_KB @ _tiles(xi, 6)).view(36, x.shape[1], -1)
         total = total + V @ M.transpose(1, 2)
     return (_KG.T @ total.flatten(1)).view(3, 3, g.shape[1], x.shape[1]).permute(2, 3, 0, 1)
 
-def _direct_weight_gradient(x, g, k, stride, padding):
+def _direct_weight_gradient(x:Tensor, g:Tensor, k:int, stride:int, padding:int) -> Tensor:
     return torch.ops.aten.convolution_backward(g, x, x.new_empty(g.shape[1], x.shape[1], k, k), None, [stride]*2, [padding]*2, [1, 1], False, [0, 0], 1, [False, True, False])[1]
 
-def _narrow_weight_gradient(x, g, k, padding):
+def _narrow_weight_gradient(x:Tensor, g:Tensor, k:int, padding:int) -> Tensor:
     "Where g has few channels and even sides: those of 2×2 pixels as channels, the kernel one larger and moved."
     w = _direct_weight_gradient(x, F.pixel_unshuffle(g, 2), k+1, 2, padding).unflatten(0, (-1, 2, 2))
-    return sum(w[:,i,j,:,i:i+k,j:j+k] for i in (0, 1) for j in (0, 1))
+    return torch.stack([w[:,i,j,:,i:i+k,j:j+k] for i in (0, 1) for j in (0, 1)]).sum(0)
 
-def _weight_gradient(x, g, k, padding):
+def _weight_gradient(x:Tensor, g:Tensor, k:int, padding:int) -> Tensor:
     (h,w),(few,some) = g.shape[2:],sorted((g.shape[1], x.shape[1]))
     if k == 3 and few >= 64 and h*w >= 1024 and h%4 == w%4 == 0: return _winograd_weight_gradient(F.pad(x, (padding,)*4), g)
     if g.shape[1] <= 4 and h%2 == w%2 == 0: return _narrow_weight_gradient(x, g, k, padding)
@@ -57,17 +59,17 @@ def _weight_gradient(x, g, k, padding):
 # %% ../nbs/01b_convolution.ipynb #c012
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, w, b, padding):
+    def forward(ctx:Any, x:Tensor, w:Tensor, b:Tensor|None, padding:int) -> Tensor:
         ctx.save_for_backward(x, w)
         ctx.padding = padding
         return _convolved(x, w, b, padding)
     @staticmethod
-    def backward(ctx, g):
+    def backward(ctx:Any, g:Tensor) -> tuple:
         (x,w),g,(need_x,need_w,need_b,_) = ctx.saved_tensors,g.contiguous(),ctx.needs_input_grad
         return (_input_gradient(g, w, ctx.padding) if need_x else None, _weight_gradient(x.contiguous(), g, w.shape[2], ctx.padding) if need_w else None,
                 g.sum((0, 2, 3)) if need_b else None, None)
 
-def _fits(x, w, padding, groups):
+def _fits(x:Tensor, w:Tensor, padding:int, groups:int) -> bool:
     "Whether NNPACK is there, can do it, and is faster."
     if groups > 1 or x.device.type != 'cpu' or not x.dtype == w.dtype == torch.float32 or torch.is_autocast_enabled('cpu'): return False
     if torch.compiler.is_compiling() or torch.jit.is_tracing(): return False

@@ -14,11 +14,13 @@ import ast, dataclasses, difflib, inspect, itertools, json, math, os, random, sh
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable
+from typing import TYPE_CHECKING, Any, Callable, Iterator, TypeVar
+
+if TYPE_CHECKING: import torch # slow to import, seldom needed
 
 # %% ../nbs/00_core.ipynb #c006
 def one_line(
-    text # a message, perhaps with the name of a file in it
+    text:object # a message, perhaps with the name of a file in it
 ) -> str:
     "With what would not be printed as it stands escaped: a file may be named `two\\nlines.png`, or switch a terminal's colours."
     return ''.join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
@@ -27,7 +29,7 @@ class CycleGANError(Exception):
     "A mistake that the user can mend; the message is one line that says how."
     exit_code = 1
     def __str__(self) -> str: return one_line(self.line) # fastai adds lines to the arguments of what is raised inside a callback
-    def __init__(self, line:str): # what is wrong and what to do
+    def __init__(self, line:str) -> None: # what is wrong and what to do
         super().__init__(line)
         self.line = line
     def _render_traceback_(self) -> list[str]: # asked for by IPython in place of the traceback
@@ -38,9 +40,9 @@ class OptionError(CycleGANError, ValueError):
     exit_code = 2
     def __init__(self,
         name:str, # the option
-        value, # the value that was given
+        value:object, # the value that was given
         allowed:str # what is allowed, or what to do
-    ):
+    ) -> None:
         self.name,self.value,self.allowed = name,value,allowed
         super().__init__(f'{name}={value!r}: {allowed}')
 
@@ -49,26 +51,29 @@ class DataError(CycleGANError):
 
 # %% ../nbs/00_core.ipynb #c009
 def option(
-    default, # the value where none is given
+    default:Any, # the value where none is given
     help:str, # one line for people
     choices:tuple|None=None, # the only values allowed
     lo:float|None=None, # smallest value allowed
     hi:float|None=None, # largest value allowed
     above:float|None=None # values must be greater than this
-) -> dataclasses.Field:
+) -> Any: # a `dataclasses.Field`
     "A dataclass field that knows its help text and its limits."
     return field(default=default, metadata=dict(help=help, choices=choices, lo=lo, hi=hi, above=above))
 
 # %% ../nbs/00_core.ipynb #ab05e1f9
+_Options = TypeVar('_Options', bound='_Checked')
+
+@dataclass(frozen=True)
 class _Checked:
     "Options that are checked when they are made."
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for f in dataclasses.fields(self): object.__setattr__(self, f.name, parse_option(f, getattr(self, f.name)))
 
     @classmethod
-    def of(cls,
+    def of(cls:type[_Options],
         given:dict|None=None # options that were given, by name
-    ) -> '_Checked':
+    ) -> _Options:
         "Options from what a user gave; raises `OptionError` for an unknown name."
         names = [f.name for f in dataclasses.fields(cls)]
         for k,v in (given or {}).items():
@@ -76,7 +81,7 @@ class _Checked:
         return cls(**(given or {}))
 
     def as_dict(self) -> dict: return dataclasses.asdict(self)
-    def replace(self, **changes) -> '_Checked': return dataclasses.replace(self, **changes)
+    def replace(self:_Options, **changes:Any) -> _Options: return dataclasses.replace(self, **changes)
 
 # %% ../nbs/00_core.ipynb #c011
 @dataclass(frozen=True)
@@ -196,8 +201,8 @@ def _allowed(f:dataclasses.Field) -> str:
 # %% ../nbs/00_core.ipynb #c022
 def parse_option(
     f:dataclasses.Field, # the option
-    value # what was given: the right type already, or text
-):
+    value:Any # what was given: the right type already, or text
+) -> Any: # bool, int, float, str or None
     "`value` as the option's type and within its limits; raises `OptionError`."
     kind,optional = _type_of(f)
     bad = OptionError(f.name, value, _allowed(f))
@@ -229,7 +234,7 @@ def parse_widths(
     if len(found) != 5 or min(found) < 1: raise OptionError('widths', widths, 'allowed: five whole numbers of at least 1, such as 12,24,48,24,12')
     return found
 
-def _check_network(o):
+def _check_network(o:'Options') -> None:
     "Raise `OptionError` where options about networks do not fit each other."
     for k in ('widths', 'separable'):
         if getattr(o, k) and o.model != 'resnet': raise OptionError(k, getattr(o, k), 'is for model=resnet')
@@ -241,7 +246,7 @@ def _check_network(o):
     if o.image_size // 2**o.dl_num < 3: raise OptionError('dl_num', o.dl_num,
         f'too many halvings for image_size={o.image_size}: nothing would be left of the discriminator\'s output')
 
-def _check_distillation(o):
+def _check_distillation(o:'Options') -> None:
     "Raise `OptionError` where options about distillation do not fit each other."
     if o.palette and o.in_planes != 3: raise OptionError('palette', o.palette, f'scores need colours, in_planes=3, not {o.in_planes}')
     if o.kd and not (o.GT_A_ckpt and o.GT_B_ckpt): raise OptionError('kd', True, 'give both teachers, GT_A_ckpt and GT_B_ckpt')
@@ -249,7 +254,7 @@ def _check_distillation(o):
         if getattr(o, k) and not o.kd: raise OptionError(k, getattr(o, k), 'is for distillation: give kd=True and both teachers')
     if o.from_teacher and (o.G_A_ckpt or o.G_B_ckpt): raise OptionError('from_teacher', True, 'the generators start from the teachers or from G_A_ckpt and G_B_ckpt, not from both')
 
-def _check_together(o):
+def _check_together(o:'Options') -> None:
     "Raise `OptionError` where options do not fit each other."
     if o.platform == 'Ascend': raise OptionError('platform', 'Ascend',
         'train on GPU or CPU; Ascend devices run a trained generator as a MindIR file: cyclegan_export --file_format MINDIR')
@@ -262,7 +267,7 @@ def _check_together(o):
 @dataclass(frozen=True)
 class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOptions, _Checked):
     "Everything that describes a run; raises `OptionError` for an impossible value."
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, 'n_epochs', min(self.n_epochs, self.max_epoch))
         if self.widths: object.__setattr__(self, 'ngf', parse_widths(self.widths)[0])
@@ -316,7 +321,7 @@ def place(
     try: from upath import UPath
     except ImportError: raise DataError(f'{path}: URLs need universal_pathlib: pip install "cyclegan_nbdev[remote]"') from None
     try:
-        p = UPath(path)
+        p:Any = UPath(path)
         p.fs # a missing package is noticed here
         return p
     except Exception as e: raise DataError(f'{path}: {one_line(e)[:160] or type(e).__name__}') from None # every store has errors of its own
@@ -331,7 +336,7 @@ def is_folder(
         raise DataError(f'{path}: {one_line(e)[:160] or type(e).__name__}') from None
 
 # %% ../nbs/00_core.ipynb #c039
-def _parameters(func):
+def _parameters(func:Callable|None) -> list[tuple[str, str, Any, str]]:
     "`(name, type, default, help)` of the options, or of what a function takes."
     if func is None:
         return [(f.name, _type_of(f)[0].__name__, f.default, f.metadata['help'] + (f" [{' | '.join(map(str, f.metadata['choices']))}]" if f.metadata['choices'] else ''))
@@ -346,14 +351,15 @@ def parameters_cell(
     "Source of the cell tagged `parameters` in the run notebooks, as papermill likes it."
     return '\n'.join(['# Parameters', *(f'{name}: {kind} = {default!r}  # {help}' for name,kind,default,help in _parameters(func))])
 
-def _assigned(source):
+# %% ../nbs/00_core.ipynb #c039b
+def _assigned(source:str) -> list[str]:
     "Names assigned at the top level of a cell."
     targets = [t for n in ast.parse(source).body for t in (n.targets if isinstance(n, ast.Assign) else [n.target] if isinstance(n, ast.AnnAssign) else [])]
     return [t.id for t in targets if isinstance(t, ast.Name)]
 
 def check_dataroot(
     dataroot:str|Path|None # folder of a data set; None is fine: the demo
-):
+) -> None:
     "Raise `OptionError` unless `dataroot` is a folder with trainA and trainB."
     if dataroot is None: return
     root = place(dataroot)
@@ -370,7 +376,7 @@ def given_parameters(
     defaults = {name:default for name,_,default,_ in _parameters(func)}
     cells = [_assigned(s) for s in history if s.startswith('# Parameters')]
     first = max(i for i,names in enumerate(cells) if {list(defaults)[0], list(defaults)[-1]} <= set(names)) # the tagged cell, run last
-    tagged,injected = cells[first],sum(cells[first+1:], [])
+    tagged,injected = cells[first],[k for names in cells[first+1:] for k in names]
     given = {k:ns[k] for k in tagged if k not in defaults or ns[k] != defaults[k]} | {k:ns[k] for k in injected}
     for k,v in given.items():
         if k not in defaults: raise OptionError(k, v, 'unknown option' + did_you_mean(k, list(defaults)))
@@ -379,7 +385,7 @@ def given_parameters(
 def notebook_options(
     history:list, # source of the cells executed so far: IPython's `In`
     ns:dict, # the notebook's `globals()`
-    **own # options that the notebook adds to what is given, if anything is
+    **own:Any # options that the notebook adds to what is given, if anything is
 ) -> dict: # the options given, by name
     "The options that a user gave. Raises `OptionError` for an unknown name or an impossible value."
     given = given_parameters(history, ns)
@@ -391,7 +397,7 @@ def notebook_options(
 def seed_everything(
     seed:int, # 0 to 2**32-1
     deterministic:bool=False # only deterministic kernels, here and on the GPU
-):
+) -> None:
     "Seed Python, NumPy and torch."
     import numpy as np, torch
     random.seed(seed); np.random.seed(seed); torch.manual_seed(seed)
@@ -411,7 +417,7 @@ def pick_device(
     return torch.device('cuda', device_id)
 
 # %% ../nbs/00_core.ipynb #c046
-def _flush(path):
+def _flush(path:Path) -> None:
     "Wait until a file or folder is on the disk."
     fd = os.open(path, os.O_RDONLY)
     try: os.fsync(fd)
@@ -429,7 +435,7 @@ def temporary(
 def atomic_path(
     path:str|Path, # the file to write
     durable:bool=False # also wait until it is on the disk, to outlast a power cut
-):
+) -> Iterator[Path]:
     "A temporary path in the same folder, renamed to `path` if the block succeeds, removed if not. Raises `DataError` where the disk refuses."
     path = Path(path)
     tmp = temporary(path)
@@ -447,7 +453,7 @@ def atomic_path(
 def sweep(
     folder:str|Path, # looked through with all its subfolders
     every:bool=False # whoever's it was: only in a folder that nobody else can write into
-):
+) -> None:
     "Remove what killed processes of this machine left half-written."
     from psutil import pid_exists
     begin = '.tmp-' if every else f'.tmp-{socket.gethostname()}-'
@@ -459,7 +465,7 @@ def sweep(
 @contextmanager
 def atomic_folder(
     path:str|Path # the folder to write into; what is in it already stays, unless a file of the same name is written
-):
+) -> Iterator[Path]:
     "A temporary folder whose files are moved to `path` if the block succeeds, and removed if not. Raises `DataError` where the disk refuses."
     path = Path(path)
     tmp = temporary(path/'new')
@@ -491,8 +497,8 @@ def check_file(
 
 def at_least(
     least:int, # the smallest value allowed
-    **given # values by name
-):
+    **given:int # values by name
+) -> None:
     "Raise `OptionError` unless all are whole numbers of at least so much."
     for name,v in given.items():
         if type(v) is not int or v < least: raise OptionError(name, v, f'allowed: a whole number of at least {least}')

@@ -10,6 +10,7 @@ __all__ = ['IMAGE_EXTENSIONS', 'CITYSCAPES', 'find_images', 'read_image', 'to_im
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Callable, Iterable
 
 import numpy as np
 import torch
@@ -51,16 +52,16 @@ def to_image(
     x:Tensor # (C, H, W) in [-1, 1]
 ) -> Image.Image:
     "A network's output as a picture to look at; rounded, not truncated. Of 2 channels the first is shown, of more than 4 the first three."
-    x = x[:{1:1, 2:1, 4:4}.get(len(x), 3)].detach().float().cpu().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    return Image.fromarray(x.squeeze(2) if x.shape[2]==1 else x)
+    pixels = x[:{1:1, 2:1, 4:4}.get(len(x), 3)].detach().float().cpu().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    return Image.fromarray(pixels.squeeze(2) if pixels.shape[2]==1 else pixels)
 
 # %% ../nbs/01_data.ipynb #c009
 def progress_bar(
-    items, # what to go through
+    items:Iterable, # what to go through
     what:str, # the work, in words
     total:int|None=None, # how many, where `items` has no length
     show:bool=True # False: never
-):
+) -> tqdm:
     "Go through `items` behind a progress bar with the time left."
     return tqdm(items, what, total, leave=False, mininterval=.5, disable=not (show and (IN_NOTEBOOK or sys.stderr.isatty())))
 
@@ -77,7 +78,7 @@ def image_grid(
     top = 18 if titles else 0
     grid = Image.new('RGB', (max(map(len, rows))*(w+gap)-gap, len(rows)*(h+gap)-gap+top), 'white')
     for i,r in enumerate(rows):
-        for j,o in enumerate(r): grid.paste(o.convert('RGB').resize((o.width*zoom, o.height*zoom), Image.NEAREST), (j*(w+gap), i*(h+gap)+top))
+        for j,o in enumerate(r): grid.paste(o.convert('RGB').resize((o.width*zoom, o.height*zoom), Image.Resampling.NEAREST), (j*(w+gap), i*(h+gap)+top))
     font = ImageFont.truetype(f'{get_data_path()}/fonts/ttf/DejaVuSans.ttf', 12)
     for j,t in enumerate(titles or []): ImageDraw.Draw(grid).text((j*(w+gap)+w//2, 2), t, fill='black', anchor='ma', font=font)
     return grid
@@ -87,11 +88,11 @@ CITYSCAPES = Palette.load('cityscapes')
 
 class _Painter:
     "Draws things twice: in their class colour on the label map, in a colour of their own on the photo."
-    def __init__(self, rng, size):
+    def __init__(self, rng:np.random.Generator, size:int) -> None:
         self.rng,self.size = rng,size
         self.label,self.photo = Image.new('RGB', (size, size)),Image.new('RGB', (size, size))
         self.on_label,self.on_photo = ImageDraw.Draw(self.label),ImageDraw.Draw(self.photo)
-    def __call__(self, kind, shape, xy, colour, vary=14):
+    def __call__(self, kind:str|None, shape:str, xy:list, colour:tuple|np.ndarray, vary:float=14) -> None:
         "`xy` in units of the picture's side; `kind=None` paints a detail that only the photo shows."
         xy = [(x*self.size, y*self.size) for x,y in xy]
         colour = tuple(int(v) for v in np.clip(np.array(colour) + self.rng.normal(0, vary) + self.rng.normal(0, vary/3, 3), 0, 255))
@@ -99,7 +100,7 @@ class _Painter:
         getattr(self.on_photo, shape)(xy, fill=colour)
 
 # %% ../nbs/01_data.ipynb #c014
-def _ground_and_sky(p, u, horizon, vx):
+def _ground_and_sky(p:_Painter, u:Callable, horizon:float, vx:float) -> None:
     p('sky', 'rectangle', [(0,0), (1,1)], (165,195,225), 10)
     for _ in range(3): p(None, 'ellipse', [(x:=u(-.2,1), y:=u(0,.2)), (x+u(.2,.5), y+u(.03,.08))], (215,222,232), 8)
     p('terrain', 'rectangle', [(0,horizon), (1,1)], (135,150,90))
@@ -109,7 +110,7 @@ def _ground_and_sky(p, u, horizon, vx):
         at = lambda y,dx: (vx + (.5-vx)*y + dx*y, horizon + (1-horizon)*y)
         p(None, 'polygon', [at(y0,-.015), at(y0,.015), at(y1,.015), at(y1,-.015)], (205,205,200), 6)
 
-def _roadside(p, u, horizon, vx):
+def _roadside(p:_Painter, u:Callable, horizon:float, vx:float) -> None:
     for side in (0, 1):
         x,far = 0.,vx-.1 if side==0 else .9-vx
         while x < far:
@@ -127,7 +128,7 @@ def _roadside(p, u, horizon, vx):
             x += w
 
 # %% ../nbs/01_data.ipynb #c015
-def _things(p, u, horizon, vx):
+def _things(p:_Painter, u:Callable, horizon:float, vx:float) -> None:
     for depth in sorted(p.rng.uniform(.15, .8, p.rng.integers(1, 4))): # far ones first
         y,s = horizon + (1-horizon)*depth,.10 + .26*depth
         x = vx + (u(-.45,.45) + .5 - vx)*depth
@@ -158,13 +159,13 @@ def street_scene(
     horizon,vx = u(.4,.52),u(.38,.62)
     for part in (_ground_and_sky, _roadside, _things): part(p, u, horizon, vx)
     photo = np.asarray(p.photo, np.float32)
-    coarse = Image.fromarray(rng.normal(128, 40, (size//4, size//4)).clip(0, 255).astype(np.uint8)).resize(p.photo.size, Image.BICUBIC)
+    coarse = Image.fromarray(rng.normal(128, 40, (size//4, size//4)).clip(0, 255).astype(np.uint8)).resize(p.photo.size, Image.Resampling.BICUBIC)
     rough = np.where(np.asarray(p.label)[..., 2:] == CITYSCAPES.colours['sky'][2], .25, 1.) # smooth sky, rough everything else
     photo += rough*((np.asarray(coarse, np.float32)[...,None]-128)*.25 + rng.normal(0, 10, photo.shape[:2])[...,None])
     light = np.linspace(u(.85,1.15), u(.85,1.15), 2*size)[None,:,None] * u(.88,1.12) * rng.normal(1, .03, 3)
-    photo = Image.fromarray((photo*light).clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(.7)).resize((size, size), Image.BOX)
-    photo = (np.asarray(photo) + rng.normal(0, 3, (size, size, 3))).clip(0, 255).astype(np.uint8)
-    return Image.fromarray(photo), p.label.resize((size, size), Image.NEAREST)
+    soft = Image.fromarray((photo*light).clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(.7)).resize((size, size), Image.Resampling.BOX)
+    noisy = (np.asarray(soft) + rng.normal(0, 3, (size, size, 3))).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(noisy), p.label.resize((size, size), Image.Resampling.NEAREST)
 
 # %% ../nbs/01_data.ipynb #c020
 def make_demo_scenes(
@@ -186,7 +187,7 @@ def make_demo_scenes(
     return Path(output_dir)
 
 # %% ../nbs/01_data.ipynb #c026
-def _save_resized(source, target, size, how):
+def _save_resized(source:Path, target:Path, size:int, how:Image.Resampling) -> None:
     im = read_image(source).resize((size, size), how)
     with atomic_path(target) as tmp: im.save(tmp, quality=95)
 
@@ -209,15 +210,15 @@ def prepare_cityscapes(
             stem = label.name.removesuffix('_gtFine_color.png')
             photo = Path(leftImg8bit_dir)/split/label.parent.name/f'{stem}_leftImg8bit.png'
             if not photo.is_file(): raise OptionError('leftImg8bit_dir', str(leftImg8bit_dir), f'{label.name} has no photo {photo}')
-            jobs += [(photo, f'{to}A', f'{stem}.{photo_format}', Image.LANCZOS), (label, f'{to}B', f'{stem}.{label_format}', Image.NEAREST)]
+            jobs += [(photo, f'{to}A', f'{stem}.{photo_format}', Image.Resampling.LANCZOS), (label, f'{to}B', f'{stem}.{label_format}', Image.Resampling.NEAREST)]
     return _write_all(jobs, output_dir, lambda source,target,how: _save_resized(source, target, size, how))
 
-def _check_format(**given):
+def _check_format(**given:str) -> None:
     "Raise `OptionError` unless all are file types of images."
     for name,v in given.items():
         if f'.{v}' not in IMAGE_EXTENSIONS: raise OptionError(name, v, f"allowed: {', '.join(sorted(e[1:] for e in IMAGE_EXTENSIONS))}")
 
-def _write_all(jobs, output_dir, write):
+def _write_all(jobs:list, output_dir:str|Path, write:Callable) -> dict[str, int]:
     "Run `(source, folder, name, how)` jobs with a progress bar; count the files in each folder."
     with atomic_folder(output_dir) as tmp, ThreadPoolExecutor() as pool:
         try:
@@ -241,7 +242,7 @@ def prepare_aligned(
     test = next((d for d in ('test', 'val') if (root/d).is_dir()), None)
     jobs = [(f, f'{to}{d}', f.relative_to(root/split).with_suffix(f'.{format}'), left==d)
             for split,to in [('train', 'train'), (test, 'test')] if split for f in find_images(root/split) for d in 'AB']
-    def write(source, target, is_left):
+    def write(source:Path, target:Path, is_left:bool) -> None:
         p = read_picture(source)
         if not (w := p.pixels.shape[1]//2): raise DataError(f'{source}: too narrow to be cut in two')
         save_picture(target, Picture(p.pixels[:,:w] if is_left else p.pixels[:,-w:], icc=p.icc))

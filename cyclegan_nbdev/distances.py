@@ -10,6 +10,7 @@ __all__ = ['DISTANCES', 'load_extractor', 'RandomFeatures', 'features', 'kernel_
 import hashlib, tempfile, warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from .palette import as_rgb
 from .pictures import read_picture
 
 # %% ../nbs/03b_distances.ipynb #c006
-def _metrics():
+def _metrics() -> tuple:
     "The optional libraries; raises `OptionError` where they are missing."
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
@@ -57,7 +58,7 @@ class RandomFeatures(nn.Module):
     label,resizing = 'random convolutions, for tests only','none'
     def __init__(self,
         n:int=32 # features
-    ):
+    ) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -67,18 +68,18 @@ class RandomFeatures(nn.Module):
 # %% ../nbs/03b_distances.ipynb #c011
 class _Given(nn.Module):
     "Lets torchmetrics take features in place of images."
-    def __init__(self, n): super().__init__(); self.num_features = n
-    def forward(self, x): return x
+    def __init__(self, n:int) -> None: super().__init__(); self.num_features = n
+    def forward(self, x:Tensor) -> Tensor: return x
 
 def features(
-    images, # image files or Pillow images
+    images:Iterable, # image files or Pillow images
     extractor:nn.Module, # (N, 3, H, W) uint8 to (N, features)
     batch_size:int=16, # images of one size that go through it together
     progress:bool=True # show a progress bar
 ) -> Tensor: # (images, features)
     "What the extractor sees in each image. Raises `DataError` naming an unreadable file."
-    found,waiting,device = [],[],next(extractor.parameters()).device
-    def flush():
+    found,waiting,device = [],list[Tensor](),next(extractor.parameters()).device
+    def flush() -> None:
         if waiting: found.append(extractor(torch.stack(waiting).to(device)).flatten(1).cpu())
         waiting.clear()
     with torch.inference_mode():
@@ -147,4 +148,4 @@ def feature_distances(
         frechet = _metrics()[0](_Given(x['real'].shape[1]))
         for k in x: frechet.update(x[k], real=k == 'real')
     mean,std,subsets = kernel_distance(**x)
-    return Distances(float(frechet.compute()), mean, std, extractor.label, extractor.resizing, str(real_dir), len(x['real']), str(result_dir), len(x['generated']), subsets)
+    return Distances(float(frechet.compute()), mean, std, str(extractor.label), str(extractor.resizing), str(real_dir), len(x['real']), str(result_dir), len(x['generated']), subsets)

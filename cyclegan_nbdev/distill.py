@@ -7,6 +7,7 @@ __all__ = ['load_teacher', 'start_from', 'DistillCallback', 'student_options', '
 
 # %% ../nbs/05_distill.ipynb #8c13be00
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,18 +15,18 @@ from .train import train # first: it quiets a warning of fastai's
 from fastai.callback.core import Callback
 from fastai.torch_core import get_model
 from fastai.learner import Learner
-from torch import nn
+from torch import Tensor, nn
 
 from .checkpoint import check_role, load_network
 from .core import DataError, OptionError, Options, with_demo
-from .networks import PaddedConv2d, ResnetGenerator, SeparableConv2d, architecture, build_network
+from .networks import Network, ResnetGenerator, UnetGenerator, architecture, build_network
 from .state import resumed_options
 
 # %% ../nbs/05_distill.ipynb #5cac8ea0
 def load_teacher(
     o:Options, # the run's options, with `GT_A_ckpt`, `GT_B_ckpt` and the `t_*` options
     option:str # GT_A_ckpt or GT_B_ckpt
-) -> nn.Module: # frozen, in evaluation mode
+) -> Network: # frozen, in evaluation mode
     "A teacher from its file. Raises `OptionError` for a file that cannot be read or is not what the options say."
     path = getattr(o, option)
     try: net,header = load_network(path, gl_num=o.t_gl_num, slope=o.t_slope) # used only where a foreign file does not tell
@@ -36,21 +37,21 @@ def load_teacher(
     if (planes := arch.get('in_planes', 3)) != o.in_planes: raise OptionError(option, path, f'is for {planes} channels, but in_planes={o.in_planes}')
     for k in ('ngf', 'gl_num', 'slope', 'norm_mode'):
         if k in arch and arch[k] != getattr(o, f't_{k}'): raise OptionError(f't_{k}', getattr(o, f't_{k}'), f'the teacher in {path} has {k}={arch[k]}')
-    if arch['kind'] == 'unet' and o.image_size % 2**net.gl_num: raise OptionError(option, path,
+    if isinstance(net, UnetGenerator) and o.image_size % 2**net.gl_num: raise OptionError(option, path,
         f'is a U-Net that halves an image {net.gl_num} times, so image_size={o.image_size} does not fit it; a multiple of {2**net.gl_num} does')
     net.arch = arch
     return net.requires_grad_(False)
 
 # %% ../nbs/05_distill.ipynb #8f1fbf04
-def _dense(conv):
+def _dense(conv:Any) -> Tensor:
     "The weights of a convolution; of a separable one, of the single convolution that it equals."
-    return conv[1].weight*conv[0].weight.transpose(0, 1) if isinstance(conv, SeparableConv2d) else conv.weight
+    return conv.weight if isinstance(conv, nn.Conv2d) else conv[1].weight*conv[0].weight.transpose(0, 1)
 
-def _bias(conv): return (conv[1] if isinstance(conv, SeparableConv2d) else conv).bias
+def _bias(conv:Any) -> Tensor|None: return (conv if isinstance(conv, nn.Conv2d) else conv[1]).bias
 
-def _put(conv, w, bias):
+def _put(conv:Any, w:Tensor, bias:Tensor|None) -> None:
     "Give a convolution these weights, a separable one the nearest that it can have."
-    if isinstance(conv, SeparableConv2d):
+    if not isinstance(conv, (nn.Conv2d, nn.ConvTranspose2d)):
         u,s,v = torch.linalg.svd(w.transpose(0, 1).flatten(2), full_matrices=False)
         size = s[:,:1].sqrt()
         conv[0].weight.copy_((v[:,0]*size).view_as(conv[0].weight))
@@ -58,71 +59,75 @@ def _put(conv, w, bias):
     conv.weight.copy_(w)
     if conv.bias is not None: conv.bias.copy_(bias)
 
-def _most_read(n, *readers, dim=1):
+def _most_read(n:int, *readers:Tensor, dim:int=1) -> Tensor:
     "The `n` channels, in order, that the weights reading them along `dim` are largest on."
     sums = [w.abs().sum([d for d in range(4) if d != dim]) for w in readers]
-    return sum(s/s.sum() for s in sums).topk(n).indices.sort().values
+    return torch.stack([s/s.sum() for s in sums]).sum(0).topk(n).indices.sort().values
 
-def _put_norm(norm, old, kept): norm.load_state_dict({k:v[kept] if v.ndim else v for k,v in old.state_dict().items()})
+def _put_norm(norm:nn.Module, old:nn.Module, kept:Tensor) -> None: norm.load_state_dict({k:v[kept] if v.ndim else v for k,v in old.state_dict().items()})
 
 # %% ../nbs/05_distill.ipynb #33b7814d
-def _block_parts(block): return [m for m in block.layers if not isinstance(m, (nn.ReLU, nn.Dropout))] # convolution, norm, convolution, norm
+def _block_parts(block:Any) -> list: return [m for m in block.layers if not isinstance(m, (nn.ReLU, nn.Dropout))] # convolution, norm, convolution, norm
 
 @torch.no_grad()
 def start_from(
     student:ResnetGenerator, # changed in place
     teacher:ResnetGenerator # of the same kind, at least as wide and deep
-):
+) -> None:
     "Give a student the most important channels of its teacher, and as many of its blocks, evenly spread."
-    E,D,(w1,w2,w3,w4,w5) = teacher.encoder,teacher.decoder,student.widths
+    E,D,(w1,w2,w3,w4,w5) = list[Any](teacher.encoder),list[Any](teacher.decoder),student.widths
     n,N = len(student.blocks),len(teacher.blocks)
     blocks = [teacher.blocks[i*N//n] for i in range(n)]
     image,c1,c2 = torch.arange(E[0].in_channels),_most_read(w1, E[3].weight),_most_read(w2, E[6].weight)
     readers = [_dense(_block_parts(b)[0]) for b in blocks] + [D[0].weight.transpose(0, 1)] # a transposed convolution has its inputs first
     c3,c4,c5 = _most_read(w3, *readers),_most_read(w4, D[3].weight, dim=0),_most_read(w5, D[6].weight)
-    for mine,his,ways in ((student.encoder, E, ((image, c1), (c1, c2), (c2, c3))), (student.decoder, D, ((c3, c4), (c4, c5), (c5, image)))):
+    for own,old,ways in ((student.encoder, E, ((image, c1), (c1, c2), (c2, c3))), (student.decoder, D, ((c3, c4), (c4, c5), (c5, image)))):
         for i,(into,out) in zip((0, 3, 6), ways):
-            w = his[i].weight[into][:,out] if isinstance(his[i], nn.ConvTranspose2d) else his[i].weight[out][:,into]
-            _put(mine[i], w, his[i].bias if his[i].bias is None else his[i].bias[out])
-            if out is not image: _put_norm(mine[i+1], his[i+1], out)
+            w = old[i].weight[into][:,out] if isinstance(old[i], nn.ConvTranspose2d) else old[i].weight[out][:,into]
+            _put(own[i], w, old[i].bias if old[i].bias is None else old[i].bias[out])
+            if out is not image: _put_norm(own[i+1], old[i+1], out)
     for mine,his in zip(student.blocks, blocks):
         inner = _most_read(w3, _dense(_block_parts(his)[2]))
         for i,into,out in ((0, c3, inner), (2, inner, c3)):
             conv,norm = _block_parts(his)[i:i+2]
-            _put(_block_parts(mine)[i], _dense(conv)[out][:,into], None if _bias(conv) is None else _bias(conv)[out])
+            bias = _bias(conv)
+            _put(_block_parts(mine)[i], _dense(conv)[out][:,into], bias if bias is None else bias[out])
             _put_norm(_block_parts(mine)[i+1], norm, out)
 
 # %% ../nbs/05_distill.ipynb #7a40db14
 class _Taps:
     "Catches what a resnet passes on at four depths of its residual stack, the first time that it runs."
-    def __init__(self, net, n): # of a batch, the first n images
+    found:dict[int, Tensor]
+    def __init__(self, net:ResnetGenerator, n:int) -> None: # of a batch, the first n images
         self.n,self.found = n,{}
         places = [net.encoder, *net.blocks]
         self.handles = [places[round(i*len(net.blocks)/3)].register_forward_hook(partial(self._keep, i)) for i in range(4)]
-    def _keep(self, i, module, args, out):
+    def _keep(self, i:int, module:nn.Module, args:tuple, out:Tensor) -> None:
         if i not in self.found: self.found[i] = out[:self.n]
-    def close(self):
+    def close(self) -> list[Tensor]:
         for h in self.handles: h.remove()
         return [self.found[i] for i in range(4)]
 
+# %% ../nbs/05_distill.ipynb #7a40db15
 class DistillCallback(Callback):
     "Adds 5·λ·|teacher − student| for both directions to the loss, and the distance of features."
     run_valid = False
-    def __init__(self, o:Options): # with `kd` and all that belongs to it; raises `OptionError` for teachers that do not fit
+    teachers:dict[str, Any] # G_A, G_B
+    def __init__(self, o:Options) -> None: # with `kd` and all that belongs to it; raises `OptionError` for teachers that do not fit
         self.o,self.teachers = o,dict(G_A=load_teacher(o, 'GT_A_ckpt'), G_B=load_teacher(o, 'GT_B_ckpt'))
         for role,teacher in self.teachers.items(): _check_fit(o, role, teacher.arch)
 
-    def after_create(self):
+    def after_create(self) -> None:
         for role,teacher in self.teachers.items():
             if self.o.from_teacher: start_from(getattr(self.model, role), teacher)
             teacher.to(self.dls.device)
         if self.o.lambda_feature: self.model.feature_maps = nn.ModuleDict({role:nn.ModuleList(nn.Conv2d(getattr(self.model, role).widths[2], t.widths[2], 1) for _ in range(4))
                                                                           for role,t in self.teachers.items()}).to(self.dls.device)
-    def before_batch(self):
+    def before_batch(self) -> None:
         if self.o.lambda_feature: self.taps = {role:_Taps(getattr(get_model(self.model), role), len(self.xb[0])) for role in self.teachers}
 
-    def after_loss(self):
-        kd = feature = 0
+    def after_loss(self) -> None:
+        kd = feature = self.loss_grad.new_zeros(())
         for role,x,fake,weight in zip(self.teachers, self.xb, ('fake_B', 'fake_A'), (self.o.lambda_A, self.o.lambda_B)):
             said,features = self._ask(self.teachers[role], x)
             kd = kd + 5*weight*F.l1_loss(self.pred[fake], said)
@@ -132,21 +137,22 @@ class DistillCallback(Callback):
         if self.o.lambda_feature: self.loss_func.parts['feature'] = feature.detach()
         self.learn.loss_grad = self.loss_grad + kd + feature
 
-    def _ask(self, teacher, x):
+    def _ask(self, teacher:Network, x:Tensor) -> tuple[Tensor, list[Tensor]]:
         "What a teacher says, and its features."
         with torch.inference_mode():
-            taps = _Taps(teacher, len(x)) if self.o.lambda_feature else None
+            taps = _Taps(teacher, len(x)) if self.o.lambda_feature and isinstance(teacher, ResnetGenerator) else None
             said = teacher(x)
         return said.clone(),[f.clone() for f in taps.close()] if taps else []
 
 # %% ../nbs/05_distill.ipynb #efc84395
-def _check_fit(o, role, teacher):
+def _check_fit(o:Options, role:str, teacher:dict) -> None:
     "Raise `OptionError` where a student cannot learn features of a teacher, or start from it."
     student = architecture(o, role)
     for k in ('lambda_feature', 'from_teacher'):
         if getattr(o, k) and {teacher['kind'], student['kind']} != {'resnet'}: raise OptionError(k, getattr(o, k), 'is for teachers and students of model=resnet')
     if not o.from_teacher: return
-    with torch.device('meta'): t,s = build_network(teacher),build_network(student)
+    with torch.device('meta'): nets:list[Any] = [build_network(a) for a in (teacher, student)]
+    t,s = nets
     differ = [f'{k}={teacher.get(k, False)}' for k in ('slope', 'pad_mode', 'norm_mode', 'affine', 'crop_end') if teacher.get(k, False) != student.get(k, False)]
     if any(a > b for a,b in zip(s.widths, t.widths)): differ.append(f"widths of {','.join(map(str, t.widths))}, some below the student's {','.join(map(str, s.widths))}")
     if len(s.blocks) > len(t.blocks): differ.append(f'only {len(t.blocks)} blocks')

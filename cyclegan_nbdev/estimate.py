@@ -8,19 +8,21 @@ __all__ = ['StepCost', 'MacCounter', 'step_cost', 'measure_step', 'dry_run']
 # %% ../nbs/04b_estimate.ipynb #c003
 import math, time
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import torch
 from .batches import UnpairedDL # first: it quiets a warning of fastai's
+from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from .core import DataError, OptionError, Options, check_dataroot, pick_device, place, with_demo
+from .core import Options, check_dataroot, pick_device, place, with_demo
 from .data import find_images
 from .losses import CycleGANLoss
+from .model import CycleGAN
 from .state import memory_errors, resumed_options
-from .train import CycleGAN
 
 # %% ../nbs/04b_estimate.ipynb #c006
 @dataclass
@@ -34,18 +36,18 @@ class StepCost:
 class MacCounter(TorchDispatchMode):
     "Counts the multiplications of convolutions and matrix products inside a `with`, backward passes included."
     macs = 0
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func:Any, types:Any, args:tuple=(), kwargs:dict|None=None) -> Any:
         out = func(*args, **(kwargs or {}))
         if (count := flop_registry.get(func._overloadpacket)): self.macs += count(*args, **(kwargs or {}), out_val=out)//2
         return out
 
-def _image(o, device):
+def _image(o:Options, device:torch.device|str) -> Tensor:
     side = (o.load_size or round(o.image_size*286/256)) if o.preprocess == 'scale_width' else o.image_size # as wide as high
     m = 2**o.gl_num if o.model == 'unet' else 4
     side = max(side//m*m, m)
     return torch.rand(o.batch_size, o.in_planes, side, side, device=device)*2 - 1
 
-def _bare(o): return o.replace(G_A_ckpt=None, G_B_ckpt=None, D_A_ckpt=None, D_B_ckpt=None)
+def _bare(o:Options) -> Options: return o.replace(G_A_ckpt=None, G_B_ckpt=None, D_A_ckpt=None, D_B_ckpt=None)
 
 def step_cost(
     o:Options # of the run
@@ -54,7 +56,7 @@ def step_cost(
     with torch.device('meta'): model,A,B = CycleGAN(_bare(o)),_image(o, 'meta'),_image(o, 'meta')
     params = {role:sum(p.numel() for p in getattr(model, role).parameters()) for role in ('G_A', 'G_B', 'D_A', 'D_B')}
     weights,kept = {p.untyped_storage()._cdata for p in model.parameters()},{}
-    def keep(t):
+    def keep(t:Tensor) -> Tensor:
         s = t.untyped_storage()
         if s._cdata not in weights: kept[s._cdata] = s
         return t
@@ -65,7 +67,7 @@ def step_cost(
     return StepCost(params, counter.macs, sum(s.nbytes() for s in kept.values()), fixed)
 
 # %% ../nbs/04b_estimate.ipynb #c014
-def _steps(o):
+def _steps(o:Options) -> int:
     "Steps of an epoch."
     if not o.dataroot: return math.ceil(min(200, o.max_dataset_size or 200)/o.batch_size)
     return math.ceil(max(len(find_images(place(o.dataroot)/f'train{d}', o.max_dataset_size)) for d in 'AB')/o.batch_size)
@@ -86,7 +88,7 @@ def measure_step(
     wait()
     return (time.perf_counter()-start)/n
 
-def _hours(seconds): return f'{seconds:.0f} s' if seconds < 120 else f'{seconds/60:.0f} minutes' if seconds < 7200 else f'{seconds/3600:.1f} hours' if seconds < 172800 else f'{seconds/86400:.1f} days'
+def _hours(seconds:float) -> str: return f'{seconds:.0f} s' if seconds < 120 else f'{seconds/60:.0f} minutes' if seconds < 7200 else f'{seconds/3600:.1f} hours' if seconds < 172800 else f'{seconds/86400:.1f} days'
 
 def dry_run(
     given:dict # options by name, as a user gave them

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from .core import DataError, OptionError, atomic_path
+from .core import OptionError, atomic_path
 from .distances import Distances, feature_distances, load_extractor
 from .palette import Palette
 from .scores import Confusion, FolderScores, Scores, plot_confusion, score_folders, scores_table, worst_images
@@ -27,7 +27,7 @@ def results_text(
     return '\n'.join([*lines, *(f'{n:15}: acc = {a:f}, iou = {i:f}' for n,a,i in zip(c.palette.names, s.class_acc, s.class_iou))]) + '\n'
 
 # %% ../nbs/07_evaluate.ipynb #c012
-def _numbers(s, names):
+def _numbers(s:Scores, names:list) -> dict:
     "Scores as JSON knows them: no nan."
     plain = lambda v: None if math.isnan(v) else float(v)
     return {k:plain(v) for k,v in vars(s).items() if k.startswith('mean')} | {k:{n:plain(v) for n,v in zip(names, getattr(s, k))} for k in ('class_acc', 'class_iou')}
@@ -82,6 +82,6 @@ def evaluate(
     with to('results.json') as tmp: tmp.write_text(json.dumps(e.as_dict(), indent=1), encoding='utf-8')
     with to('worst.png') as tmp: worst_images(r).save(tmp)
     with to('confusion.png') as tmp:
-        figure = plot_confusion(r.confusion).figure
-        figure.savefig(tmp, dpi=120, bbox_inches='tight'); plt.close(figure)
+        plot_confusion(r.confusion)
+        plt.savefig(tmp, dpi=120, bbox_inches='tight'); plt.close()
     return e

@@ -11,6 +11,7 @@ __all__ = ['FORMATS', 'PRECISIONS', 'TOLERANCE', 'Pixels', 'program', 'to_onnx',
 import importlib.util, json, logging, os, shutil, sys, tempfile, time, warnings
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -27,10 +28,10 @@ from .networks import UnetGenerator
 from .pictures import read_picture
 
 # %% ../nbs/08_export.ipynb #378b2ac3
-def _multiple(net): return 2**net.gl_num if isinstance(net, UnetGenerator) else 4
-def _planes(net): return next(m for m in net.modules() if isinstance(m, nn.Conv2d)).in_channels
+def _multiple(net:nn.Module) -> int: return 2**net.gl_num if isinstance(net, UnetGenerator) else 4
+def _planes(net:nn.Module) -> int: return next(m for m in net.modules() if isinstance(m, nn.Conv2d)).in_channels
 
-def _mirrored(n, m):
+def _mirrored(n:Any, m:Any) -> Tensor:
     "Rows 0 to n-1 in the middle of m, with their reflections around them; symbolic where n is."
     i = (torch.arange(m) - (m-n)//2).abs()
     return torch.minimum(i, 2*n-2-i)
@@ -39,7 +40,7 @@ class Pixels(nn.Module):
     "A generator for 8-bit pictures of any size from its multiple on: (N, H, W, C) in and out."
     def __init__(self,
         net:nn.Module # a generator
-    ):
+    ) -> None:
         super().__init__()
         self.net,self.multiple = net,_multiple(net)
     def forward(self, image:Tensor) -> Tensor:
@@ -64,7 +65,7 @@ def program(
     with torch.no_grad(): return torch.export.export(net, (x,), dynamic_shapes=({0:Dim('batch'), **dims},), prefer_deferred_runtime_asserts_over_guards=True)
 
 @contextmanager
-def _quiet():
+def _quiet() -> Iterator[None]:
     "Libraries that convert talk a lot."
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
@@ -75,10 +76,10 @@ def _quiet():
 # %% ../nbs/08_export.ipynb #79928818
 class _Images:
     "Feeds the quantiser."
-    def __init__(self, images): self.waiting = iter(images)
-    def get_next(self): return next(({'image':x.numpy()} for x in self.waiting), None)
+    def __init__(self, images:Iterable) -> None: self.waiting = iter(images)
+    def get_next(self) -> dict|None: return next(({'image':x.numpy()} for x in self.waiting), None)
 
-def _reduced(model, precision, images, path):
+def _reduced(model:Any, precision:str, images:Iterable, path:str|Path) -> Any:
     "The model in fewer bits."
     if precision == 'fp16':
         from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -90,17 +91,18 @@ def _reduced(model, precision, images, path):
                     activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
     return onnx.load(path)
 
+# %% ../nbs/08_export.ipynb #79928819
 def to_onnx(
     path:str|Path, # the file to write
     net:nn.Module, # a generator, or `Pixels` around one
     about:dict, # for the file's metadata: texts by name
     precision:str='fp32', # fp32, fp16 or int8
-    images=() # batches to calibrate int8 with
-):
+    images:Iterable=() # batches to calibrate int8 with
+) -> None:
     "Write an ONNX file."
     import onnx
     with _quiet():
-        p = torch.onnx.export(program(net), input_names=['image'], output_names=['translated'], opset_version=20, verbose=False)
+        p:Any = torch.onnx.export(program(net), input_names=['image'], output_names=['translated'], opset_version=20, verbose=False)
         model = p.model_proto
         if precision != 'fp32': model = _reduced(model, precision, images, path)
     for i,o in zip(model.graph.input[0].type.tensor_type.shape.dim, model.graph.output[0].type.tensor_type.shape.dim): o.CopyFrom(i)
@@ -109,7 +111,7 @@ def to_onnx(
 
 def run_onnx(
     path:str|Path # an ONNX file
-): # a function of a batch
+) -> Callable[[Tensor], Tensor]: # a function of a batch
     "The network as onnxruntime runs it, with as many threads as torch has."
     import onnxruntime as ort
     options = ort.SessionOptions()
@@ -118,33 +120,34 @@ def run_onnx(
     return lambda x: torch.from_numpy(session.run(None, {'image':x.numpy()})[0])
 
 # %% ../nbs/08_export.ipynb #7aa4156a
-def _pictures(o, in_planes, way, n=4):
+def _pictures(o:ExportOptions, in_planes:int, way:str, n:int=4) -> list[Tensor]:
     "A few pictures as (C, H, W) in [-1, 1]."
     if o.images: return [read_picture(f, in_planes).tensor() for f in find_images(o.images, n)]
     scenes = [np.asarray(street_scene(i, 256)[way == 'BtoA'], np.float32) for i in range(n)]
     return [torch.from_numpy(s).permute(2, 0, 1)[torch.arange(in_planes) % 3]/127.5 - 1 for s in scenes]
 
-def _batch(net, pictures, h, w):
+def _batch(net:nn.Module, pictures:list[Tensor], h:float, w:float) -> Tensor:
     "Pictures at about this size, as the network takes them."
     pixels,m = isinstance(net, Pixels),_multiple(getattr(net, 'net', net))
     size = [max(-(-int(n)//m), 3)*m - 3*pixels for n in (h, w)]
     x = torch.cat([F.interpolate(p[None], size, mode='bilinear', antialias=True) for p in pictures]).clamp(-1, 1)
     return ((x + 1)*127.5).round().byte().permute(0, 2, 3, 1).contiguous() if pixels else x
 
-def _batches(net, pictures, side):
+def _batches(net:nn.Module, pictures:list[Tensor], side:int) -> list[Tensor]:
     "A square; wider than high; two smaller ones."
     return [_batch(net, pictures[:n], h, w) for n,h,w in ((1, side, side), (1, .75*side, 1.25*side), (2, side/2, side/2))]
 
-def _timed(f, x):
+def _timed(f:Callable, x:Tensor) -> tuple[Tensor, float]:
     start = time.perf_counter()
     y = f(x)
     return y,1000*(time.perf_counter()-start)
 
+# %% ../nbs/08_export.ipynb #7aa4156b
 @torch.inference_mode()
 def compare(
-    net, # the original: a function of a batch
-    run, # the same in another runtime
-    batches, # to give to both; of floats in [-1, 1] or of pixels
+    net:Callable, # the original: a function of a batch
+    run:Callable, # the same in another runtime
+    batches:Iterable, # to give to both; of floats in [-1, 1] or of pixels
     turns:int=3 # times that each side is measured
 ) -> list[dict]: # for each batch: shape, largest and mean difference in [-1, 1], milliseconds of both
     "How far, and how fast."
@@ -168,28 +171,28 @@ def comparison_table(
     return '\n'.join(['| batch | largest difference | mean | eager ms | exported ms | times as fast |', '|---|---|---|---|---|---|', *rows])
 
 # %% ../nbs/08_export.ipynb #35744841
-def to_pt2(path, net, about):
+def to_pt2(path:Path, net:nn.Module, about:dict) -> None:
     "Write a torch.export file."
     with _quiet(): torch.export.save(program(net), path, extra_files={'about.json':json.dumps(about)})
 
-def run_pt2(path):
+def run_pt2(path:Path) -> Callable[[Tensor], Tensor]:
     "The network as torch runs its exported graph."
     return torch.export.load(path).module()
 
-def to_aoti(path, net, about):
+def to_aoti(path:Path, net:nn.Module, about:dict) -> None:
     "Compile to a package of machine code."
     from torch._inductor import aoti_compile_and_package
     try:
         with _quiet(): aoti_compile_and_package(program(net), package_path=str(path))
     except (RuntimeError, OSError) as e: raise DataError(f'{path.name}: AOTInductor cannot compile here, is there a C++ compiler? ({" ".join(str(e).split())[:200]})') from None
 
-def run_aoti(path):
+def run_aoti(path:Path) -> Callable[[Tensor], Tensor]:
     "The compiled network."
     from torch._inductor import aoti_load_package
     return aoti_load_package(str(path))
 
 # %% ../nbs/08_export.ipynb #8733cd2f
-def to_openvino(path, net, about, precision='fp32'):
+def to_openvino(path:Path, net:nn.Module, about:dict, precision:str='fp32') -> None:
     "Write OpenVINO's .xml and .bin."
     import openvino
     with _quiet():
@@ -197,32 +200,32 @@ def to_openvino(path, net, about, precision='fp32'):
         for k,v in about.items(): model.set_rt_info(v, ['cyclegan_nbdev', k])
         openvino.save_model(model, path, compress_to_fp16=precision == 'bf16')
 
-def run_openvino(path, precision='fp32'):
+def run_openvino(path:Path, precision:str='fp32') -> Callable[[Tensor], Tensor]:
     "The network as OpenVINO runs it, with as many threads as torch has."
     import openvino
     model = openvino.Core().compile_model(path, 'CPU', {'INFERENCE_PRECISION_HINT':precision.replace('fp', 'f'), 'INFERENCE_NUM_THREADS':torch.get_num_threads()})
     return lambda x: torch.from_numpy(model(x.numpy())[0].copy())
 
 # %% ../nbs/08_export.ipynb #931ca40d
-def to_mindir(path, net, about, python):
+def to_mindir(path:Path, net:nn.Module, about:dict, python:str) -> None:
     "Write MindSpore's file."
     try: write_mindir(path, net, _planes(net), python)
     except (RuntimeError, OSError) as e: raise DataError(f'{path.name}: MindSpore in {python} cannot write it: {e}') from None
 
-def run_mindspore(path, python):
+def run_mindspore(path:Path, python:str) -> Callable[[Tensor], Tensor]:
     "The network as MindSpore runs it, with the time to pass the images."
     run = run_mindir(path, python)
     return lambda x: torch.from_numpy(run(x.numpy()))
 
 # %% ../nbs/08_export.ipynb #c18589be
-FORMATS = { # ending, write, run, extra, its packages
+FORMATS:dict[str, tuple[str, Callable, Callable, str|None, tuple]] = { # ending, write, run, extra, its packages
     'ONNX':('onnx', to_onnx, run_onnx, 'export', ('onnx', 'onnxscript', 'onnxruntime')), 'PT2':('pt2', to_pt2, run_pt2, None, ()),
     'AOTI':('aoti.pt2', to_aoti, run_aoti, None, ()), 'OPENVINO':('xml', to_openvino, run_openvino, 'openvino', ('openvino',)),
     'MINDIR':('mindir', to_mindir, run_mindspore, 'mindspore', ('mindspore',))}
 PRECISIONS = dict(ONNX=('fp32', 'fp16', 'int8'), OPENVINO=('fp32', 'bf16')) # fp32 alone elsewhere
 TOLERANCE = dict(fp32=1e-3, fp16=.004, bf16=.016, int8=.04) # an eighth, half of a grey level, two, five
 
-def _check_export(o):
+def _check_export(o:ExportOptions) -> None:
     "Raise `OptionError` where this cannot be done."
     if not (o.G_A_ckpt or o.G_B_ckpt): raise OptionError('G_A_ckpt', None, 'give a network file as G_A_ckpt (A to B), as G_B_ckpt (B to A), or both')
     if o.file_format not in FORMATS: raise OptionError('file_format', o.file_format, f'MindSpore makes it on Ascend devices only; allowed: {", ".join(FORMATS)}')
@@ -233,7 +236,7 @@ def _check_export(o):
     if o.precision not in (can := PRECISIONS.get(o.file_format, ('fp32',))): raise OptionError('precision', o.precision, f'file_format={o.file_format} has {", ".join(can)}')
     if o.pixels and o.file_format == 'MINDIR': raise OptionError('pixels', True, 'is not for file_format=MINDIR')
 
-def _generator(path, option):
+def _generator(path:str, option:str) -> tuple[nn.Module, dict]:
     "The generator of an option that names a network file, its header and channels."
     try: net,header = load_network(path)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
@@ -242,7 +245,7 @@ def _generator(path, option):
     if assumed := header.get('assumed'): print(f'{path} does not tell', ', '.join(f"{k}={header['architecture'][k]}" for k in assumed), '(assumed)')
     return net,header
 
-def _about(net, header, way, o):
+def _about(net:nn.Module, header:dict, way:str, o:ExportOptions) -> dict[str, str]:
     "What a file says about itself: texts by name."
     m = _multiple(net)
     takes = f'uint8, N H W C, sides of at least {max(m+1, 8)}' if o.pixels else f'float32, N C H W in [-1, 1] ({header["normalisation"]}), sides divisible by {m}'
@@ -250,7 +253,7 @@ def _about(net, header, way, o):
                 precision=o.precision, architecture=json.dumps(header['architecture']), epoch=str(header['epoch']), made_by=f'cyclegan_nbdev {__version__}')
 
 # %% ../nbs/08_export.ipynb #e9d384db
-def _export_one(folder, net, header, way, o):
+def _export_one(folder:Path, net:nn.Module, header:dict, way:str, o:ExportOptions) -> dict:
     "Write one direction into a folder, and compare; its report. Raises `DataError` above the tolerance."
     ending,write,run,_,_ = FORMATS[o.file_format]
     name,about = f'{Path(o.file_name).name}_{way}',_about(net, header, way, o)

@@ -6,9 +6,10 @@
 __all__ = ['DTYPES', 'STAGES', 'LEAVES', 'ROOTS', 'read_mindspore', 'read_tensors', 'guess_architecture', 'read_foreign']
 
 # %% ../nbs/02a_foreign.ipynb #c003
-import math, re, warnings, zipfile, zlib
+import re, warnings, zipfile, zlib
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any, Iterator
 
 import safetensors.torch
 import torch
@@ -16,10 +17,10 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from .core import DataError, check_file
-from .networks import build_network
+from .networks import Network, build_network
 
 # %% ../nbs/02a_foreign.ipynb #c006
-def _number(buf, i):
+def _number(buf:memoryview, i:int) -> tuple[int, int]:
     "A number of seven bits a byte at `i`, and where it ends."
     n = 0
     for k in range(10):
@@ -27,25 +28,25 @@ def _number(buf, i):
         if buf[i+k] < 128: return n,i+k+1
     raise ValueError('a number of more than 10 bytes')
 
-def _fields(buf):
+def _fields(buf:memoryview) -> Iterator[tuple[int, Any]]:
     "(field, value) of a protobuf message; values are numbers or bytes."
     i = 0
     while i < len(buf):
         key,i = _number(buf, i)
-        val,i = _number(buf, i)
-        if key & 7 == 2: val,i = buf[i:i+val],i+val
+        n,i = _number(buf, i)
+        if key & 7 == 2: i += n
         elif key & 7: raise ValueError(f'wire type {key & 7}')
         if i > len(buf): raise ValueError('it ends early')
-        yield key >> 3,val
+        yield key >> 3,buf[i-n:i] if key & 7 == 2 else n
 
-def _packed(buf):
+def _packed(buf:memoryview) -> Iterator[int]:
     "The numbers of a packed list."
     i = 0
     while i < len(buf):
         n,i = _number(buf, i)
         yield n
 
-def _line(e, width=160):
+def _line(e:object, width:int=160) -> str:
     "A message on one line."
     return ' '.join(str(e).split())[:width]
 
@@ -56,7 +57,8 @@ def read_mindspore(
     path:str|Path # a MindSpore .ckpt
 ) -> dict[str, Tensor]: # tensors by name
     "The tensors of a MindSpore checkpoint. Raises `DataError`."
-    buf,found = memoryview(Path(path).read_bytes()),{}
+    buf = memoryview(Path(path).read_bytes())
+    found:dict[str, tuple[list, torch.dtype, bytearray]] = {}
     try:
         if buf[-17:-10] == b'crc_num':
             if zlib.crc32(buf[:-17]) != int.from_bytes(buf[-10:], 'big'): raise ValueError('its checksum is wrong')
@@ -73,7 +75,7 @@ def read_mindspore(
         raise DataError(f'{path}: not a whole MindSpore checkpoint ({_line(e)})') from None
 
 # %% ../nbs/02a_foreign.ipynb #c012
-def _read_torch(path):
+def _read_torch(path:Path) -> dict:
     "What a PyTorch file holds, tensors and containers of them only."
     size = path.stat().st_size
     try:
@@ -107,7 +109,7 @@ def read_tensors(
         try: found = safetensors.torch.load_file(path)
         except (SafetensorError, ValueError, KeyError, TypeError) as e: raise DataError(f'{path}: not a whole safetensors file ({_line(e)})') from None
     elif head[:1] == b'\n': found = read_mindspore(path)
-    else: raise DataError(f"{path}: {f'starts with {head}' if head else 'empty'}; expected a network: safetensors, a PyTorch state dict or a MindSpore .ckpt")
+    else: raise DataError(f"{path}: {f'starts with {head!r}' if head else 'empty'}; expected a network: safetensors, a PyTorch state dict or a MindSpore .ckpt")
     return {re.sub(r'^((module|_orig_mod)\.)+', '', str(k)):v.detach() for k,v in found.items()}
 
 # %% ../nbs/02a_foreign.ipynb #c017
@@ -116,7 +118,7 @@ STAGES = dict(encoder=0, blocks=1, decoder=2, down=0, up=1, # ours
 LEAVES = dict(weight='weight', bias='bias', gamma='weight', beta='bias', running_mean='running_mean', moving_mean='running_mean',
               running_var='running_var', moving_variance='running_var', num_batches_tracked='num_batches_tracked')
 
-def _order(layer):
+def _order(layer:str) -> list[int]:
     "Where a layer stands in the order of computing."
     parts = layer.split('.')
     key = [int(p) if p.isdecimal() else STAGES.get(p, 0) for p in parts]
@@ -125,7 +127,8 @@ def _order(layer):
 
 def _layers(tensors:dict) -> list: # (convolution, normalisation), each tensor names by kind
     "The convolutions in order, each with the normalisation after it."
-    found,layers = {},[]
+    found:dict[str, dict] = {}
+    layers:list[tuple[dict, dict]] = []
     for name,v in tensors.items():
         layer,_,leaf = name.rpartition('.')
         if leaf not in LEAVES: raise ValueError(f'holds {name[:80]}, which no network of this package has')
@@ -140,11 +143,11 @@ def _layers(tensors:dict) -> list: # (convolution, normalisation), each tensor n
     return layers
 
 # %% ../nbs/02a_foreign.ipynb #c020
-def _meta(arch):
+def _meta(arch:dict) -> Network:
     "A network without memory for its weights."
     with torch.device('meta'): return build_network(arch)
 
-def _resnet(shapes):
+def _resnet(shapes:list[tuple]) -> dict:
     "The resnet whose convolutions have these shapes."
     n,widths,separable = len(shapes),[s[0] for s in shapes[:3]] + [s[1] for s in shapes[-3:-1]],any(s[2] == 1 for s in shapes)
     arch = dict(kind='resnet', ngf=widths[0], gl_num=(n-6)//(4 if separable else 2)) | (dict(separable=True) if separable else {})
@@ -170,7 +173,7 @@ def guess_architecture(
 # %% ../nbs/02a_foreign.ipynb #c023
 ROOTS = r'(?:conv_in|down_[12]|residuals|up_[12]|conv_out|model\.model|features)\.' # of MindSpore's names; a training cell puts its own name before
 
-def _layout(tensors, assume):
+def _layout(tensors:dict, assume:dict) -> tuple[dict, str, dict, dict]:
     "Tensors, where they come from, what is known about them, what is assumed."
     if any(k.startswith(('encoder.', 'down.', 'layers.')) for k in tensors):
         dropout = any(re.search(r'^blocks\.\d+\.layers\.4\.(0\.)?weight', k) and v.ndim == 4 for k,v in tensors.items())
@@ -180,7 +183,8 @@ def _layout(tensors, assume):
         dropout = any(k.endswith('conv_block.6.weight') and v.ndim == 4 for k,v in tensors.items())
         return tensors,'pytorch-CycleGAN-and-pix2pix',dict(need_dropout=dropout, slope=0., pad_mode='REFLECT'),{}
     tensors = {re.sub(rf'^.*?(?={ROOTS})', '', k, count=1):v for k,v in tensors.items()}
-    known,assumed = dict(crop_end=True),dict(slope=.2)
+    known:dict[str, Any] = dict(crop_end=True)
+    assumed:dict[str, Any] = dict(slope=.2)
     if 'conv_out.weight' in tensors: known['pad_mode'] = 'CONSTANT'
     else: assumed['pad_mode'] = 'SYMMETRIC' if assume.get('pad_mode') == 'SYMMETRIC' else 'REFLECT'
     blocks = sorted({k.split('.')[1] for k in tensors if k.startswith('residuals.')})
@@ -191,7 +195,7 @@ def _layout(tensors, assume):
             k.replace(f'residuals.{blocks[0]}.', f'residuals.{i}.', 1):v for i in range(n) for k,v in tied.items()}
     return tensors,'MindSpore',known,assumed
 
-def _convert(tensors, net, source):
+def _convert(tensors:dict, net:Network, source:str) -> dict[str, Tensor]:
     "Our names for the tensors; raises `ValueError` where one is missing."
     ours,res = net.state_dict(),{}
     half = len(_layers(ours))//2
@@ -208,7 +212,7 @@ def _convert(tensors, net, source):
     return res
 
 # %% ../nbs/02a_foreign.ipynb #c024
-def _named(path, source, kind):
+def _named(path:str|Path, source:str, kind:str) -> tuple[str|None, int|None]:
     "Role and epoch, as the file's name says."
     m = re.search(r'(?:(\d+)_net_)?([GD])_([AB])(?:_(\d+))?\.\w+$', Path(path).name)
     if not m or (m[2] == 'D') != (kind == 'patch'): return None,None
@@ -217,8 +221,8 @@ def _named(path, source, kind):
 
 def read_foreign(
     path:str|Path, # a file with the weights of one network and no header of ours
-    **assume # arguments of the network that its tensors cannot tell: slope, pad_mode, gl_num of MindSpore's
-) -> tuple[nn.Module, dict]: # the network in evaluation mode; a header like ours, with `source` and what was `assumed`
+    **assume:Any # arguments of the network that its tensors cannot tell: slope, pad_mode, gl_num of MindSpore's
+) -> tuple[Network, dict]: # the network in evaluation mode; a header like ours, with `source` and what was `assumed`
     "Rebuild a network from its tensors. Raises `DataError`."
     tensors = read_tensors(path)
     try:

@@ -9,6 +9,7 @@ __all__ = ['model_card', 'Generators', 'cyclegan']
 import json, shutil
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Callable, Iterator
 
 from torch import nn
 
@@ -19,11 +20,12 @@ from .networks import architecture, build_network, init_weights
 
 try: from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 except ImportError: # it is an extra
-    def _missing(*args, **kwargs): raise DataError("the Hub needs huggingface_hub: pip install 'cyclegan_nbdev[hub]'")
-    ModelCard,ModelHubMixin = _missing,type('ModelHubMixin', (), dict(save_pretrained=_missing, push_to_hub=_missing, from_pretrained=classmethod(_missing)))
+    def _missing(*args:Any, **kwargs:Any) -> None: raise DataError("the Hub needs huggingface_hub: pip install 'cyclegan_nbdev[hub]'")
+    ModelCard,ModelHubMixin = _missing,type( # type: ignore[misc,assignment]
+        'ModelHubMixin', (), dict(save_pretrained=_missing, push_to_hub=_missing, from_pretrained=classmethod(_missing)))
 
 # %% ../nbs/08a_hub.ipynb #7c15d80e
-def _public(options):
+def _public(options:dict|None) -> dict:
     "Options without paths."
     is_path = lambda k,v: isinstance(v, str) and bool(k == 'dataroot' or k.endswith(('_ckpt', '_dir')) or set('/\\') & set(v))
     return {k:'private' if is_path(k, v) else v for k,v in (options or {}).items()}
@@ -51,29 +53,33 @@ def model_card(
 
 # %% ../nbs/08a_hub.ipynb #1f0c86d1
 @contextmanager
-def _in_a_line(text):
+def _in_a_line(text:str) -> Iterator[None]:
     "What the disk or the Hub refuses, in one line."
     try: yield
     except CycleGANError: raise
     except (OSError, ValueError, RuntimeError, TypeError) as e: raise DataError(f'{text} ({" ".join(str(e).split())[:200] or type(e).__name__})') from None
 
 class _Ours(ModelHubMixin):
-    "How the mixin writes and reads, for what has `headers`, `grid` and `card`."
+    "How the mixin writes and reads, for what has these."
+    headers:dict
+    grid:str|Path|None
+    card:dict
+    of_folder:Callable
     @classmethod
-    def _from_pretrained(cls, *, model_id, revision, cache_dir, force_download, local_files_only, token, **kwargs):
+    def _from_pretrained(cls, *, model_id:str, revision:str|None, cache_dir:Any, force_download:bool, local_files_only:bool, token:Any, **kwargs:Any) -> Any:
         if not Path(model_id).is_dir():
             model_id = snapshot_download(model_id, revision=revision, cache_dir=cache_dir, force_download=force_download, local_files_only=local_files_only, token=token,
                                          allow_patterns=['G_?.safetensors', 'grid.png'])
         return cls.of_folder(model_id, **kwargs)
-    def _save_pretrained(self, folder):
+    def _save_pretrained(self, folder:Path) -> None:
         for role,header in self.headers.items():
             save_tensors(folder/f'{role}.safetensors', {k:v.detach().cpu().contiguous() for k,v in getattr(self, role).state_dict().items()}, header)
         if self.grid:
             with atomic_path(folder/'grid.png') as t: shutil.copyfile(self.grid, t)
         for name,text in (('README.md', self.generate_model_card().content), ('config.json', json.dumps(self._hub_mixin_config))):
             with atomic_path(folder/name) as t: t.write_text(text, encoding='utf-8')
-    def generate_model_card(self, **_): return ModelCard(model_card(self.headers, grid=bool(self.grid), **self.card))
-    def _tell(self, card):
+    def generate_model_card(self, **_:Any) -> ModelCard: return ModelCard(model_card(self.headers, grid=bool(self.grid), **self.card))
+    def _tell(self, card:dict|None) -> None:
         "More for the card. It travels in config.json, in place of the paths that the mixin would write there."
         self.card = self.card | (card or {})
         with _in_a_line('card: takes domains, scores, license and intended_use'): model_card(self.headers, **self.card)
@@ -83,24 +89,24 @@ class _Ours(ModelHubMixin):
 class _OnHub(_Ours):
     "The methods of the Hugging Face Hub, whose errors become one line."
     @classmethod
-    def from_pretrained(cls,
+    def from_pretrained(cls, # type: ignore[override] # passes the rest on
         name:str|Path, # a folder that `save_pretrained` wrote, or a repository of the Hub such as me/photo2label
-        **kwargs # revision, token, cache_dir, local_files_only, force_download; and grid and card of `Generators`
-    ):
+        **kwargs:Any # revision, token, cache_dir, local_files_only, force_download; and grid and card of `Generators`
+    ) -> Any:
         "The generators of a folder or of the Hub. Raises `DataError`."
         with _in_a_line(f'{name}: no folder here, and not to be had from the Hub'): return super().from_pretrained(str(name), **kwargs)
-    def save_pretrained(self,
+    def save_pretrained(self, # type: ignore[override]
         folder:str|Path, # gets the network files, the grid, the card and config.json
         *, model_card_kwargs:dict|None=None, # more for the card
-        **kwargs # push_to_hub, repo_id
-    ):
+        **kwargs:Any # push_to_hub, repo_id
+    ) -> Any:
         "Write a folder. Raises `DataError`."
         self._tell(model_card_kwargs)
         with _in_a_line(f'{folder}: not saved'): return super().save_pretrained(folder, **kwargs)
     def push_to_hub(self,
         repo_id:str, # where to, such as me/photo2label
         *, model_card_kwargs:dict|None=None, # more for the card
-        **kwargs # private, token, branch, commit_message, create_pr
+        **kwargs:Any # private, token, branch, commit_message, create_pr
     ) -> str: # address of the commit
         "Upload what `save_pretrained` writes. Raises `DataError`."
         self._tell(model_card_kwargs)
@@ -109,12 +115,14 @@ class _OnHub(_Ours):
 # %% ../nbs/08a_hub.ipynb #d6d73913
 class Generators(nn.Module, _OnHub):
     "One or two generators, with `from_pretrained`, `save_pretrained` and `push_to_hub`. Raises `OptionError` or `DataError`."
+    G_A:nn.Module|None
+    G_B:nn.Module|None
     def __init__(self,
         G_A_ckpt:str|Path|None=None, # network file of the generator that maps A to B
         G_B_ckpt:str|Path|None=None, # network file of the generator that maps B to A
         grid:str|Path|None=None, # picture of samples, such as a run's imgs/12_grid.png
         card:dict|None=None # for `model_card`: domains, scores, license, intended_use
-    ):
+    ) -> None:
         super().__init__()
         files = {role:path for role,path in (('G_A', G_A_ckpt), ('G_B', G_B_ckpt)) if path}
         if not files: raise OptionError('G_A_ckpt', None, 'give a network file as G_A_ckpt (A to B), as G_B_ckpt (B to A), or both')
@@ -127,15 +135,15 @@ class Generators(nn.Module, _OnHub):
             self.headers[role] = header | dict(package='cyclegan_nbdev', version=__version__, role=role, options=_public(header.get('options')))
             setattr(self, role, net)
         self._tell(card)
-    def __iter__(self): return iter((self.G_A, self.G_B))
+    def __iter__(self) -> Iterator: return iter((self.G_A, self.G_B))
 
     @classmethod
     def of_folder(cls,
         folder:str|Path, # holds G_A.safetensors, G_B.safetensors or both
-        **kwargs # for `Generators`
-    ):
+        **kwargs:Any # for `Generators`
+    ) -> 'Generators':
         "The generators of a folder; huggingface_hub is not needed."
-        files = {f'{role}_ckpt':f for role in ('G_A', 'G_B') if (f := Path(folder)/f'{role}.safetensors').is_file()}
+        files:dict[str, Any] = {f'{role}_ckpt':f for role in ('G_A', 'G_B') if (f := Path(folder)/f'{role}.safetensors').is_file()}
         if not files: raise DataError(f'{folder}: holds neither G_A.safetensors nor G_B.safetensors')
         return cls(**files, **dict(grid=f if (f := Path(folder)/'grid.png').is_file() else None) | kwargs)
 
@@ -144,8 +152,8 @@ def cyclegan(
     pretrained:str|Path|None=None, # a folder that `save_pretrained` wrote, or a repository of the Hub such as me/photo2label
     G_A_ckpt:str|None=None, # or network file of the generator that maps A to B
     G_B_ckpt:str|None=None, # and of the one that maps B to A
-    **options # or options of new, untrained generators: model, ngf, gl_num ...
-) -> tuple[nn.Module|None, nn.Module|None]: # G_A and G_B in evaluation mode; None where there is none
+    **options:Any # or options of new, untrained generators: model, ngf, gl_num ...
+) -> tuple[nn.Module|None, ...]: # G_A and G_B in evaluation mode; None where there is none
     "(G_A, G_B): trained ones, or new ones with initial weights. Raises `OptionError` or `DataError`."
     if pretrained: return tuple((Generators.of_folder if Path(pretrained).is_dir() else Generators.from_pretrained)(pretrained))
     o = Options.of(options)

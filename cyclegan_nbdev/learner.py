@@ -7,6 +7,7 @@ __all__ = ['CycleGANLearner']
 
 # %% ../nbs/03e_learner.ipynb #c002
 import torch
+from typing import Any
 
 from .batches import show_grid # before fastai: it quiets a warning of fastai's
 import fastai.callback.schedule # fine_tune, lr_find
@@ -17,11 +18,11 @@ from .core import CycleGANError, OptionError
 # %% ../nbs/03e_learner.ipynb #vb1
 class _WithoutTargets(Learner):
     "Says in one line what to use for what two generators cannot do."
-    def predict(self, item, **kwargs): raise CycleGANError('learn.predict: a learner holds two generators; Translator(learn.model.G_A)(image), from cyclegan_nbdev.predict, translates A to B, G_B the other way')
-    def get_preds(self, *args, **kwargs): raise CycleGANError('learn.get_preds and Interpretation: unpaired images have no targets to compare with; learn.top_losses(n) shows the worst ways back, cyclegan_predict translates folders')
-    def tta(self, *args, **kwargs): self.get_preds()
-    def export(self, *args, **kwargs): raise CycleGANError('learn.export: pickles run code; train writes network files by itself, which load_learner, from cyclegan_nbdev.train, and Translator.from_file read; save_network writes one')
-    def summary(self): raise CycleGANError('learn.summary: four networks; cyclegan_train --dry_run True tells parameters, arithmetic, memory and time, print(learn.model) the layers')
+    def predict(self, item:Any, **kwargs:Any) -> None: raise CycleGANError('learn.predict: a learner holds two generators; Translator(learn.model.G_A)(image), from cyclegan_nbdev.predict, translates A to B, G_B the other way')
+    def get_preds(self, *args:Any, **kwargs:Any) -> None: raise CycleGANError('learn.get_preds and Interpretation: unpaired images have no targets to compare with; learn.top_losses(n) shows the worst ways back, cyclegan_predict translates folders')
+    def tta(self, *args:Any, **kwargs:Any) -> None: self.get_preds()
+    def export(self, *args:Any, **kwargs:Any) -> None: raise CycleGANError('learn.export: pickles run code; train writes network files by itself, which load_learner, from cyclegan_nbdev.train, and Translator.from_file read; save_network writes one')
+    def summary(self) -> None: raise CycleGANError('learn.summary: four networks; cyclegan_train --dry_run True tells parameters, arithmetic, memory and time, print(learn.model) the layers')
 
 # %% ../nbs/03e_learner.ipynb #c004
 class CycleGANLearner(_WithoutTargets):
@@ -31,17 +32,17 @@ class CycleGANLearner(_WithoutTargets):
         base_lr:float|None=None, # learning rate of both players; None: the learner's
         freeze_epochs:int=1, # of training the discriminators alone, before
         lr_mult:float=1, # by how much the generators' rate is divided
-        **kwargs # as fastai's
-    ):
+        **kwargs:Any # as fastai's
+    ) -> None:
         "Train the discriminators alone, then all."
         super().fine_tune(epochs, base_lr or self.lr, freeze_epochs, lr_mult, **kwargs)
 
     @torch.no_grad()
     def show_results(self,
         ds_idx:int=1, # 0: the training images, 1: the validation images
-        dl=None, # a loader to use instead
+        dl:Any=None, # a loader to use instead
         max_n:int=6 # at most this many rows
-    ):
+    ) -> None:
         "Translations of a batch in both directions, and the ways back."
         dl,was = dl or self.dls[ds_idx],self.model.training
         b = tuple(x.to(self.dls.device) for x in dl.one_batch())
@@ -56,7 +57,7 @@ class CycleGANLearner(_WithoutTargets):
     ) -> list: # of (mean absolute difference in [0, 2], number in the validation set), worst first
         "The validation images whose way back is worst."
         if domain not in ('A', 'B'): raise OptionError('domain', domain, 'allowed: A, B')
-        dl,was,found = self.dls.valid,self.model.training,[]
+        dl,was,found = self.dls.valid,self.model.training,list[tuple]()
         there,back,i = (self.model.G_A, self.model.G_B, 0) if domain == 'A' else (self.model.G_B, self.model.G_A, 1)
         self.model.eval()
         for b in dl:

@@ -45,7 +45,8 @@ LOSSES = ('G', 'D', 'G_A', 'G_B', 'C_A', 'C_B', 'idt_A', 'idt_B')
 
 class CycleGANLoss(nn.Module):
     "The loss of a step; its parts are kept in `parts`."
-    def __init__(self, o:Options): # `gan_mode` and the lambdas
+    parts:dict[str, Tensor] # of the last step, detached
+    def __init__(self, o:Options) -> None: # `gan_mode` and the lambdas
         super().__init__()
         self.o,self.parts = o,{}
 
@@ -55,8 +56,8 @@ class CycleGANLoss(nn.Module):
         B:Tensor # images of B
     ) -> Tensor: # L_G + L_D (or L_G alone where the discriminators were not run)
         "Generators' and discriminators' losses, added: no weight is in both, so each gets its own gradient."
-        o,p = self.o,{}
-        p['C_A'],p['C_B'] = o.lambda_A*F.l1_loss(out['rec_A'], A),o.lambda_B*F.l1_loss(out['rec_B'], B)
+        o = self.o
+        p = dict(C_A=o.lambda_A*F.l1_loss(out['rec_A'], A), C_B=o.lambda_B*F.l1_loss(out['rec_B'], B))
         zero = A.new_zeros(())
         p['idt_A'] = o.lambda_idt*o.lambda_A*F.l1_loss(out['idt_A'], A) if 'idt_A' in out else zero
         p['idt_B'] = o.lambda_idt*o.lambda_B*F.l1_loss(out['idt_B'], B) if 'idt_B' in out else zero
@@ -65,7 +66,7 @@ class CycleGANLoss(nn.Module):
         p['G_A'],p['G_B'] = (gan('D_B_judges_G', True, True), gan('D_A_judges_G', True, True)) if trained else (zero, zero)
         p['D'] = (gan('D_A_fake', False) + gan('D_A_real', True) + gan('D_B_fake', False) + gan('D_B_real', True))/2 if trained else zero
         if 'penalty' in out: p['D'] = p['D'] + 10*out['penalty']
-        p['G'] = sum(p[k] for k in LOSSES[2:])
+        p['G'] = sum((p[k] for k in LOSSES[2:]), zero)
         self.parts = {k:p[k].detach() for k in LOSSES}
         return p['G'] + p['D']
 
@@ -73,7 +74,8 @@ class CycleGANLoss(nn.Module):
 class ImagePool:
     "A buffer of generated images."
     resumed = ('images',) # what a resumed run goes on with
-    def __init__(self, size:int): # images kept; 0 turns the pool off
+    images:list[Tensor] # (C, H, W) each
+    def __init__(self, size:int) -> None: # images kept; 0 turns the pool off
         self.size,self.images = size,[]
     def query(self,
         x:Tensor # (N, C, H, W) new images

@@ -8,23 +8,24 @@ __all__ = ['layers_of', 'write_mindir', 'run_mindir']
 # %% ../nbs/02d_mindir.ipynb #dc2a2e97
 import io, json, os, struct, subprocess, sys, tempfile
 from pathlib import Path
+from typing import Any, BinaryIO, Callable
 
 import numpy as np
 
 # %% ../nbs/02d_mindir.ipynb #b79ee5db
 def layers_of(
-    m, # a generator, or a part of one: a torch module
+    m:Any, # a generator, or a part of one: a torch module
     weights:dict # gets the arrays, by number
 ) -> list: # nested lists of names and numbers, for JSON
     "A torch generator as a list of layers. Raises `TypeError` for a layer that generators do not have."
-    def keep(t):
+    def keep(t:Any) -> str|None:
         if t is None: return None
         weights[f'w{len(weights)}'] = t.detach().cpu().float().numpy()
         return f'w{len(weights)-1}'
     kind,seq = type(m).__name__,lambda ms: ['seq', [layers_of(c, weights) for c in ms]]
     if kind == 'ResnetGenerator': return seq([m.encoder, m.blocks, m.decoder])
     if kind == 'UnetGenerator':
-        res = None
+        res:Any = None
         for down,up in reversed(list(zip(m.down, m.up))): res = ['skip', layers_of(down, weights), res, layers_of(up, weights)]
         return res
     if kind == 'ResnetBlock': return ['residual', layers_of(m.layers, weights)]
@@ -42,64 +43,70 @@ def layers_of(
     raise TypeError(f'{kind} is no layer of a generator')
 
 # %% ../nbs/02d_mindir.ipynb #38e9768d
-def _cells():
-    "The layers as MindSpore cells, by name."
-    from mindspore import nn, ops, Parameter, Tensor
-    def pad(x, p, mode):
+def _convolutions() -> dict[str, Any]:
+    "The convolutions as MindSpore cells, by name."
+    from mindspore import nn, ops, Tensor
+    def pad(x:Any, p:Any, mode:str) -> Any:
         if mode == 'REFLECT': return ops.pad(x, (p, p, p, p), mode='reflect')
         if mode == 'CONSTANT': return ops.pad(x, (p, p, p, p))
         x = ops.cat((ops.flip(x[:,:,:p], (2,)), x, ops.flip(x[:,:,-p:], (2,))), 2)
         return ops.cat((ops.flip(x[...,:p], (3,)), x, ops.flip(x[...,-p:], (3,))), 3)
-    def fill(layer, w, b):
+    def fill(layer:Any, w:Any, b:Any) -> Any:
         layer.weight.set_data(Tensor(w))
         if b is not None: layer.bias.set_data(Tensor(b))
         return layer
     class Conv(nn.Cell):
-        def __init__(self, w, b, stride, p, mode, groups):
+        def __init__(self, w:Any, b:Any, stride:int, p:Any, mode:str, groups:int) -> None:
             super().__init__()
             self.p,self.mode = p,mode
             self.conv = fill(nn.Conv2d(w.shape[1]*groups, w.shape[0], w.shape[2], stride, 'valid', group=groups, has_bias=b is not None), w, b)
-        def construct(self, x): return self.conv(pad(x, self.p, self.mode) if self.p else x)
+        def construct(self, x:Any) -> Any: return self.conv(pad(x, self.p, self.mode) if self.p else x)
     class Up(nn.Cell):
-        def __init__(self, w, b, stride, k, cut):
+        def __init__(self, w:Any, b:Any, stride:int, k:int, cut:list) -> None:
             super().__init__()
             self.first,self.last = cut
             self.conv = fill(nn.Conv2dTranspose(w.shape[0], w.shape[1], k, stride, 'valid', has_bias=b is not None), w, b)
-        def construct(self, x):
+        def construct(self, x:Any) -> Any:
             x = self.conv(x)[:,:,self.first:,self.first:]
             return x[:,:,:-self.last,:-self.last] if self.last else x
+    return dict(conv=Conv, up=Up)
+
+# %% ../nbs/02d_mindir.ipynb #38e9768e
+def _cells() -> dict[str, Any]:
+    "All layers as MindSpore cells, by name."
+    from mindspore import nn, ops, Parameter, Tensor
     class Norm(nn.Cell): # of every image, or of a batch long ago
-        def __init__(self, w, b, *rest):
+        def __init__(self, w:Any, b:Any, *rest:Any) -> None:
             super().__init__()
             shape = lambda v: Parameter(Tensor(v.reshape(1, -1, 1, 1)))
             self.eps,self.fixed,self.affine = rest[-1],len(rest) > 1,w is not None
             if self.affine: self.w,self.b = shape(w),shape(b)
             if self.fixed: self.m,self.v = map(shape, rest[:2])
-        def construct(self, x):
+        def construct(self, x:Any) -> Any:
             m = self.m if self.fixed else x.mean((2, 3), keep_dims=True)
             v = self.v if self.fixed else ((x - m)**2).mean((2, 3), keep_dims=True)
             x = (x - m)/ops.sqrt(v + self.eps)
             return x*self.w + self.b if self.affine else x
     class Act(nn.Cell):
-        def __init__(self, slope=None):
+        def __init__(self, slope:float|None=None) -> None:
             super().__init__()
             self.slope = slope
-        def construct(self, x): return 2*ops.sigmoid(2*x) - 1 if self.slope is None else ops.maximum(x, self.slope*x)
+        def construct(self, x:Any) -> Any: return 2*ops.sigmoid(2*x) - 1 if self.slope is None else ops.maximum(x, self.slope*x)
     class Residual(nn.Cell):
-        def __init__(self, f):
+        def __init__(self, f:Any) -> None:
             super().__init__()
             self.f = f
-        def construct(self, x): return x + self.f(x)
+        def construct(self, x:Any) -> Any: return x + self.f(x)
     class Skip(nn.Cell):
-        def __init__(self, down, inner, up):
+        def __init__(self, down:Any, inner:Any, up:Any) -> None:
             super().__init__()
             self.down,self.inner,self.up,self.innermost = down,inner or nn.Identity(),up,inner is None
-        def construct(self, x):
+        def construct(self, x:Any) -> Any:
             s = self.down(x)
             return self.up(s if self.innermost else ops.cat((s, self.inner(s)), 1))
-    return dict(conv=Conv, up=Up, instance=Norm, batch=Norm, leaky=Act, tanh=Act, residual=Residual, skip=Skip, seq=nn.SequentialCell, identity=nn.Identity, dropout=nn.Identity)
+    return _convolutions() | dict(instance=Norm, batch=Norm, leaky=Act, tanh=Act, residual=Residual, skip=Skip, seq=nn.SequentialCell, identity=nn.Identity, dropout=nn.Identity)
 
-def _rebuild(spec, weights, cells):
+def _rebuild(spec:list|None, weights:dict, cells:dict) -> Any:
     "A MindSpore network from its list."
     if spec is None: return None
     kind,args = spec[0],spec[1:]
@@ -109,19 +116,19 @@ def _rebuild(spec, weights, cells):
     return cells[kind](*args)
 
 # %% ../nbs/02d_mindir.ipynb #f7eee160
-def _send(f, x):
+def _send(f:BinaryIO, x:np.ndarray) -> None:
     "An array, after its length."
     with io.BytesIO() as b:
         np.save(b, x)
         f.write(struct.pack('<q', b.tell()) + b.getvalue())
     f.flush()
 
-def _receive(f):
+def _receive(f:BinaryIO) -> np.ndarray|None:
     "The next array, or None at the end."
     head = f.read(8)
     return np.load(io.BytesIO(f.read(struct.unpack('<q', head)[0]))) if len(head) == 8 else None
 
-def _script(do, path, *rest):
+def _script(do:str, path:str, *rest:str) -> None:
     "What the Python with MindSpore does."
     import mindspore as ms
     out = os.fdopen(os.dup(1), 'wb')
@@ -136,22 +143,22 @@ def _script(do, path, *rest):
         while (x := _receive(sys.stdin.buffer)) is not None: _send(out, net(ms.Tensor(x)).asnumpy())
 
 # %% ../nbs/02d_mindir.ipynb #f22f368f
-def _start(python, *args):
+def _start(python:str, *args:Any) -> Any: # a process with three pipes
     return subprocess.Popen([python, '-I', '-W', 'ignore', __file__, *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | dict(GLOG_v='4'))
 
-def _said(p):
+def _said(p:Any) -> str:
     "The line of a message that tells most."
     lines = [l.strip() for l in p.stderr.read().decode(errors='replace').splitlines() if l.strip()]
     return next((l for l in reversed(lines) if 'Error' in l), lines[-1] if lines else f'exit code {p.wait()}')[:200]
 
 def write_mindir(
     path:str|Path, # the file to write, ends in .mindir
-    net, # a torch generator
+    net:Any, # a torch generator
     in_planes:int, # channels of its images
     python:str # a Python with mindspore
-):
+) -> None:
     "Write a generator as MindSpore does. Raises `RuntimeError` with what MindSpore said."
-    weights = {}
+    weights:dict[str, Any] = {} # arrays
     layers = layers_of(net, weights)
     with tempfile.TemporaryDirectory() as d:
         np.savez(Path(d)/'net.npz', layers=json.dumps(layers), **weights)
@@ -163,10 +170,10 @@ def write_mindir(
 def run_mindir(
     path:str|Path, # a .mindir file
     python:str # a Python with mindspore
-): # a function of an array (N, C, H, W)
+) -> Callable[[np.ndarray], np.ndarray]: # a function of an array (N, C, H, W)
     "The file as MindSpore runs it, in a process of its own. Raises `RuntimeError` with what MindSpore said."
     p = _start(python, 'serve', path)
-    def run(x):
+    def run(x:Any) -> np.ndarray:
         _send(p.stdin, x)
         if (y := _receive(p.stdout)) is None: raise RuntimeError(_said(p))
         return y

@@ -9,6 +9,7 @@ __all__ = ['FAILURES', 'spread', 'between_share', 'brightness', 'brightness_corr
 # %% ../nbs/03c_monitor.ipynb #c003
 import csv, io
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
@@ -54,7 +55,7 @@ def brightness_correlation(
     return F.cosine_similarity(x, y).mean().item()
 
 # %% ../nbs/03c_monitor.ipynb #c012
-def _gradients(x, fake, D, G_back, o, lamb):
+def _gradients(x:Tensor, fake:Tensor, D:nn.Module, G_back:nn.Module, o:Options, lamb:float) -> Tensor:
     "Norms of the gradients that the adversarial and the cycle loss send to a generated image."
     f = fake.detach().requires_grad_()
     with torch.enable_grad(): losses = gan_loss(D(f), True, o.gan_mode, True), lamb*F.l1_loss(G_back(f), x)
@@ -67,11 +68,11 @@ def examine(
     o:Options # `gan_mode` and the weights of the cycle loss
 ) -> tuple[dict, dict]: # figures by name; the images they were taken from
     "Measure what fails when a GAN fails."
-    stats,images = dict(images=len(A), layout=brightness_correlation(A.mean(0, True), B.mean(0, True))),dict(A=A, B=B)
+    stats,images = dict(images=len(A), layout=brightness_correlation(A.mean(0, True), B.mean(0, True))),dict[str, Any](A=A, B=B)
     for g,d,back,x,y,lamb in (('G_A', 'D_B', 'G_B', A, B, o.lambda_A), ('G_B', 'D_A', 'G_A', B, A, o.lambda_B)):
         fake = torch.cat([nets[g](v[None]) for v in x])
         real_map,fake_map = (torch.cat([nets[d](v[None]) for v in im]) for im in (y, fake))
-        gan,cycle = sum(_gradients(v[None], f[None], nets[d], nets[back], o, lamb) for v,f in zip(x[:4], fake)).tolist()
+        gan,cycle = torch.stack([_gradients(v[None], f[None], nets[d], nets[back], o, lamb) for v,f in zip(x[:4], fake)]).sum(0).tolist()
         images |= {g: fake, d: (real_map, fake_map)}
         stats |= {f'{g}_differs': spread(fake)*127.5, f'{g}_wanted': min(spread(x), spread(y))*127.5, f'{g}_depends': between_share(fake)/max(min(between_share(x), between_share(y)), 1e-9),
                   f'{g}_brightness': brightness_correlation(x, fake), f'{d}_real': real_map.mean().item(), f'{d}_fake': fake_map.mean().item(),
@@ -79,20 +80,20 @@ def examine(
     return stats,{k:tuple(m.cpu() for m in v) if isinstance(v, tuple) else v.cpu() for k,v in images.items()}
 
 # %% ../nbs/03c_monitor.ipynb #c016
-def _collapsed(s, g):
-    if not (s[f'{g}_differs'] < 1 or s[f'{g}_depends'] < .1) or s[f'{g}_wanted'] < 1: return
+def _collapsed(s:dict, g:str) -> str|None:
+    if not (s[f'{g}_differs'] < 1 or s[f'{g}_depends'] < .1) or s[f'{g}_wanted'] < 1: return None
     return (f"{g} has collapsed: what it makes of {s['images']:.0f} different images is nearly one picture (they differ by {s[f'{g}_differs']:.1f} grey levels, "
             f"real images by {s[f'{g}_wanted']:.1f}). It will hardly recover: begin again with another seed, "
             "a lower lr or a larger lambda_A and lambda_B")
 
-def _inverted(s, g):
-    if not s[f'{g}_brightness'] < min(-.5, s['layout'] - .5): return
+def _inverted(s:dict, g:str) -> str|None:
+    if not s[f'{g}_brightness'] < min(-.5, s['layout'] - .5): return None
     return (f"{g} makes negatives: bright becomes dark (correlation of brightness {s[f'{g}_brightness']:.2f}, while the mean images of A and B have {s['layout']:.2f}). "
             "The way back undoes it, so the cycle loss does not object: begin again with another seed or a larger lambda_idt")
 
-def _dead(s, d):
+def _dead(s:dict, d:str) -> str|None:
     g = 'G_' + 'BA'[d == 'D_B']
-    if not (s[f'{d}_differs'] < .01 or s[f'{d}_gradient'] < .001 and not _collapsed(s, g)): return
+    if not (s[f'{d}_differs'] < .01 or s[f'{d}_gradient'] < .001 and not _collapsed(s, g)): return None
     return (f"{d} is dead: its answers differ by {s[f'{d}_differs']:.2g} from image to image (to real ones {s[f'{d}_real']:.2f}, to generated ones {s[f'{d}_fake']:.2f}), "
             f"and {s[f'{d}_gradient']:.2%} of what {g} is told comes from it. {g} learns nothing from it: begin again with a lower lr or another init_gain")
 
@@ -119,11 +120,11 @@ def draw_failure(
         rows = {f'real {d}':real, f'{net} says':images[net][0][:,0], f'generated {d}':fake, f'{net} says ':images[net][1][:,0]}
     else:
         rows = {f'test images {d}':images[d], f'made by {net}':images[net]} | (dict(negatives=-images[net]) if failure == 'inversion' else {})
-    n,maps = min(8, len(images['A'])),torch.cat(images[net]) if failure == 'dead' else None
+    n,middle = min(8, len(images['A'])),torch.cat(images[net]).mean().item() if failure == 'dead' else 0.
     fig = Figure(figsize=(1.25*n + .6, 1.25*len(rows) + .9), layout='constrained')
     for axs,(name,ims) in zip(fig.subplots(len(rows), n, squeeze=False), rows.items()):
         for ax,im in zip(axs, ims):
-            if im.dim() == 2: ax.imshow(im, vmin=maps.mean()-.5, vmax=maps.mean()+.5) # half of the way from real to generated, both ways
+            if im.dim() == 2: ax.imshow(im, vmin=middle-.5, vmax=middle+.5) # half of the way from real to generated, both ways
             else: ax.imshow(to_image(im), cmap='gray')
             ax.set(xticks=[], yticks=[])
         axs[0].set_ylabel(name, fontsize=8)
@@ -131,14 +132,14 @@ def draw_failure(
     return fig
 
 # %% ../nbs/03c_monitor.ipynb #c028
-def _read(text):
+def _read(text:str) -> list[dict[str, float]]:
     return [{k:float(v) for k,v in r.items()} for r in csv.DictReader(io.StringIO(text))]
 
 def findings(
     folder:str|Path # a run folder
 ) -> list[dict]: # `epoch` when it began, `until` when it was last seen, `failure`, `network`, `text`
     "What the monitor found in a run, in the order of time."
-    path,found = Path(folder)/'monitor.csv',[]
+    path,found = Path(folder)/'monitor.csv',list[dict]()
     for s in _read(path.read_text()) if path.exists() else []:
         for (failure,net),text in diagnose(s).items():
             old = next((f for f in found if (f['failure'], f['network']) == (failure, net) and f['until'] == s['epoch']-1), None)
@@ -149,13 +150,14 @@ def findings(
 class MonitorCallback(Callback):
     "Examines the networks on test images after every epoch: writes monitor.csv, and a picture and a sentence when something begins to fail."
     order,run_valid,resumed = 66,False,('rows',) # behind the check for finite numbers, before the samples
+    rows:list[dict] # of monitor.csv
     def __init__(self,
         folder:Path, # the run folder
         o:Options, # of the run
         n:int=8 # images of each domain to look at
-    ): self.folder,self.o,self.n,self.rows = folder,o,n,[]
-    def before_fit(self): self.run = not hasattr(self.learn, 'lr_finder')
-    def after_train(self):
+    ) -> None: self.folder,self.o,self.n,self.rows = folder,o,n,[]
+    def before_fit(self) -> None: self.run = not hasattr(self.learn, 'lr_finder')
+    def after_train(self) -> None:
         dl,epoch = self.dls.valid,self.epoch+1
         n = min(self.n, len(dl.dataset.A), len(dl.dataset.B))
         A,B = dl.after_batch(tuple(t.to(self.dls.device) for t in dl.create_batch([dl.dataset[i, i] for i in range(n)])))
@@ -174,7 +176,7 @@ class MonitorCallback(Callback):
 # %% ../nbs/03c_monitor.ipynb #c030
 def plot_monitor(
     folder:str|Path # a run folder
-):
+) -> None:
     "The monitor's figures over the epochs of a run."
     rows = _read((Path(folder)/'monitor.csv').read_text())
     panels = {'dependence on the input':('depends', 'G', 0, .1), 'brightness, input to output':('brightness', 'G', -1, min(-.5, rows[-1]['layout']-.5)),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,7 +21,7 @@ from .pictures import as_picture, read_picture, to_depth
 
 # %% ../nbs/00b_palette.ipynb #c006
 @cache
-def _nearest_of_all(colours):
+def _nearest_of_all(colours:tuple) -> np.ndarray:
     "The number of the nearest of `colours` for each of the 2**24 colours."
     levels = np.arange(256, dtype=np.int32)
     red,green,blue = (256*np.abs(levels - np.array(c, np.int32)[:,None]) for c in zip(*colours)) # (classes, 256) each
@@ -33,12 +34,11 @@ def _nearest_of_all(colours):
     return table.ravel()
 
 @cache
-def _codes_of_all(colours, judged, void):
+def _codes_of_all(colours:tuple, judged:tuple, void:tuple) -> np.ndarray:
     "The same, plus 128 where a class that is not judged, or a void colour, is nearest."
-    judged = np.array([*judged, *(False for _ in void)])
-    return _nearest_of_all(colours) | np.where(judged, 0, 128).astype(np.uint8)[_nearest_of_all.__wrapped__(colours + void)]
+    return _nearest_of_all(colours) | np.where(judged + (False,)*len(void), 0, 128).astype(np.uint8)[_nearest_of_all.__wrapped__(colours + void)]
 
-def _look_up(table, x):
+def _look_up(table:np.ndarray, x:np.ndarray) -> np.ndarray:
     "A number for each colour of an (H, W, 3) uint8 array, in pieces that fit the processor's cache."
     flat,found = x.reshape(-1, 3),np.empty(x.shape[0]*x.shape[1], np.uint8)
     for i in range(0, len(flat), 65536):
@@ -49,12 +49,12 @@ def _look_up(table, x):
     return found.reshape(x.shape[:2])
 
 # %% ../nbs/00b_palette.ipynb #c008
-def _unique(pairs):
+def _unique(pairs:list) -> dict:
     for k in (names := [k for k,_ in pairs]):
         if names.count(k) > 1: raise ValueError(f'{k!r} stands there twice')
     return dict(pairs)
 
-def _colours(found, what):
+def _colours(found:Any, what:str) -> dict[str, tuple]:
     "A checked dictionary of colours."
     if not isinstance(found, dict): raise ValueError(f'{what} must be names with their colours')
     for name,c in found.items():
@@ -63,7 +63,7 @@ def _colours(found, what):
             raise ValueError(f'the colour of {name!r} must be three whole numbers from 0 to 255')
     return {k:tuple(c) for k,c in found.items()}
 
-def _checked(d):
+def _checked(d:Any) -> tuple[dict, tuple, dict]:
     "The parts of a palette from what a file holds; raises `ValueError`."
     if not isinstance(d, dict) or 'classes' not in d: raise ValueError('no classes in it')
     if more := set(d) - {'about', 'classes', 'ignored', 'void'}: raise ValueError(f'unknown entry {sorted(more)[0]!r}')
@@ -77,7 +77,7 @@ def _checked(d):
 
 # %% ../nbs/00b_palette.ipynb #c010
 def as_rgb(
-    img # a Pillow image or an (H, W) or (H, W, C) array of 8 or 16 bits; alpha is set aside
+    img:Image.Image|np.ndarray # a Pillow image or an (H, W) or (H, W, C) array of 8 or 16 bits; alpha is set aside
 ) -> np.ndarray: # (H, W, 3) uint8
     "The colours of an image of any kind. Raises `DataError`."
     if isinstance(img, Image.Image): x = read_picture(img).pixels
@@ -87,6 +87,7 @@ def as_rgb(
         x = as_picture(x if x.ndim == 3 else x[...,None]).pixels
     return to_depth(x, np.uint8)
 
+# %% ../nbs/00b_palette.ipynb #c010b
 @dataclass(frozen=True)
 class Palette:
     "Classes and their colours."
@@ -96,11 +97,11 @@ class Palette:
 
     @property
     def names(self) -> list: return list(self.colours)
-    def nearest(self, img) -> np.ndarray: # (H, W) uint8
+    def nearest(self, img:Image.Image|np.ndarray) -> np.ndarray: # (H, W) uint8
         "The number of the nearest class for every pixel of an image."
         return _look_up(_nearest_of_all(tuple(self.colours.values())), as_rgb(img))
 
-    def codes(self, img) -> np.ndarray: # (H, W) uint8
+    def codes(self, img:Image.Image|np.ndarray) -> np.ndarray: # (H, W) uint8
         "The same for a true label map, plus 128 where the official protocol does not judge."
         return _look_up(_codes_of_all(tuple(self.colours.values()), tuple(n not in self.ignored for n in self.names), tuple(self.void.values())), as_rgb(img))
 
@@ -109,7 +110,7 @@ class Palette:
         palette:str|Path # cityscapes, facades, or a JSON file
     ) -> 'Palette':
         "A palette by its name or from a file. Raises `OptionError` for an unknown name, `DataError` for a broken file."
-        path,supplied = Path(palette),files('cyclegan_nbdev')/'palettes'
+        path,supplied = Path(palette),Path(str(files('cyclegan_nbdev')/'palettes'))
         if path.suffix != '.json' and not path.is_file():
             names = sorted(p.stem for p in supplied.glob('*.json'))
             if str(palette) not in names: raise OptionError('palette', str(palette), f'allowed: {", ".join(names)}, or the path of a JSON file')

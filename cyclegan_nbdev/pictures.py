@@ -6,10 +6,10 @@
 __all__ = ['Picture', 'to_depth', 'as_picture', 'read_picture', 'to_pil', 'save_picture']
 
 # %% ../nbs/00a_pictures.ipynb #c003
-import logging, struct, warnings, zlib
-from contextlib import nullcontext
+import logging, math, struct, warnings, zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ class Picture:
         bits:int|None=None # 8 or 16; None: as deep as this picture
     ) -> 'Picture':
         "A network's output with this picture's depth, transparency and profile."
-        kind = {None:self.pixels.dtype, 8:np.uint8, 16:np.uint16}[bits]
+        kind = np.dtype(f'u{bits//8}') if bits else self.pixels.dtype
         pixels = np.empty((*x.shape[1:], len(x)), kind)
         for i in range(0, len(pixels), 256): # bands, for the sake of memory
             band = x[:,i:i+256].float().cpu().clamp(-1, 1).add_(1).mul_(np.iinfo(kind).max/2).round_()
@@ -50,18 +50,18 @@ class Picture:
 
 def to_depth(
     x:np.ndarray, # uint8 or uint16
-    kind:type # np.uint8 or np.uint16
+    kind:type|np.dtype # np.uint8 or np.uint16
 ) -> np.ndarray:
     "Another number of bits, rounded."
     if x.dtype == kind: return x
     return x.astype(np.uint16)*257 if kind == np.uint16 else ((x.astype(np.uint32) + 128)//257).astype(np.uint8)
 
-def _fitting_profile(icc, channels):
+def _fitting_profile(icc:bytes|None, channels:int) -> bytes|None:
     "The profile, if it is one for so many channels."
     return icc if icc and icc[16:20] == (b'GRAY' if channels == 1 else b'RGB ') else None
 
 # %% ../nbs/00a_pictures.ipynb #c010
-def _deep_png(path):
+def _deep_png(path:str|Path) -> np.ndarray:
     "(H, W, C) uint16 of a 16-bit PNG."
     from torchvision.io import decode_png # slow to import, seldom needed
     with open(path, 'rb') as f: data = bytearray(f.read())
@@ -69,19 +69,19 @@ def _deep_png(path):
     except RuntimeError as e: raise OSError(str(e).splitlines()[0]) from None
     return x.permute(1, 2, 0).numpy()
 
-def _from_float(x):
+def _from_float(x:np.ndarray) -> np.ndarray:
     "Numbers from 0 to 1 as 16 bits."
     if not x.size: raise OSError('it has no pixels')
     if not (x.min() >= 0 and x.max() <= 1): raise OSError(f'floating-point pixels from {x.min():.4g} to {x.max():.4g}; wanted 0 to 1')
     return (x*65535).round().astype(np.uint16)
 
-def _whole_tiff(path, in_planes):
+def _whole_tiff(path:str|Path, in_planes:int) -> tuple[np.ndarray, int, bytes|None]|None:
     "(H, W, C), orientation and colour profile of a TIFF that Pillow would cut down; None for others."
     from tifffile import TiffFile
     logging.getLogger('tifffile').setLevel(logging.CRITICAL) # what it remarks about a damaged file is said in one line
     with TiffFile(path) as t:
-        page = t.pages[0]
-        if page.imagewidth*page.imagelength > 2*Image.MAX_IMAGE_PIXELS: raise OSError(f'{page.imagewidth}x{page.imagelength} pixels are more than PIL.Image.MAX_IMAGE_PIXELS allows')
+        page = t.pages.first
+        if page.imagewidth*page.imagelength > 2*(Image.MAX_IMAGE_PIXELS or math.inf): raise OSError(f'{page.imagewidth}x{page.imagelength} pixels are more than PIL.Image.MAX_IMAGE_PIXELS allows')
         colours,kind = page.samplesperpixel,np.dtype(page.dtype or 'V')
         pages = colours == 1 and len(t.series[0].pages) > 1
         if not (pages or colours == 2 or colours > 4 or (colours > 1 and kind.itemsize > 1) or kind.kind == 'f'): return None
@@ -93,13 +93,13 @@ def _whole_tiff(path, in_planes):
         except (KeyError, ValueError) as e: raise OSError('to unpack it, pip install imagecodecs' if 'imagecodecs' in str(e) else e) from None
         other = [i for i,a in enumerate(of.axes) if a not in 'YX']
         x = np.moveaxis(x, other[0], 2) if other else x[...,None]
-        tag = lambda code,default: t.pages[0].tags[code].value if code in t.pages[0].tags else default
+        tag = lambda code,default: page.tags[code].value if code in page.tags else default
         if kind.kind == 'f': x = _from_float(x)
         if x.dtype not in (np.uint8, np.uint16): raise OSError(f'{x.dtype} pixels; wanted uint8, uint16 or floating point from 0 to 1')
         return x,int(tag(274, 1)),tag(34675, None)
 
 # %% ../nbs/00a_pictures.ipynb #c011
-def _numbers(im):
+def _numbers(im:Image.Image) -> tuple[np.ndarray, int, bytes|None]:
     "(H, W, C) of 1 to 4 channels with alpha last, the orientation that is still to be applied, and the colour profile."
     im.load() # Pillow turns a TIFF here
     orientation,icc = im.getexif().get(274, 1),im.info.get('icc_profile')
@@ -110,7 +110,7 @@ def _numbers(im):
     x = np.array(im.convert(mode))
     return (x if x.ndim == 3 else x[...,None]),orientation,icc
 
-def _file_numbers(path, in_planes):
+def _file_numbers(path:str|Path, in_planes:int) -> tuple[np.ndarray, int, bytes|None]:
     "The same of a file, in full."
     with open(path, 'rb') as f: head = f.read(26)
     if head[:2] in (b'II', b'MM') and (found := _whole_tiff(path, in_planes)): return found
@@ -119,7 +119,7 @@ def _file_numbers(path, in_planes):
         return _numbers(im)
 
 # %% ../nbs/00a_pictures.ipynb #c012
-_TURN = {1:lambda x: x, 2:lambda x: x[:,::-1], 3:lambda x: x[::-1,::-1], 4:lambda x: x[::-1], 5:lambda x: x.swapaxes(0, 1),
+_TURN:dict[int, Callable[[np.ndarray], np.ndarray]] = {1:lambda x: x, 2:lambda x: x[:,::-1], 3:lambda x: x[::-1,::-1], 4:lambda x: x[::-1], 5:lambda x: x.swapaxes(0, 1),
          6:lambda x: np.rot90(x, -1), 7:lambda x: x[::-1,::-1].swapaxes(0, 1), 8:np.rot90} # EXIF orientation: what sets it upright
 
 def as_picture(
@@ -133,7 +133,7 @@ def as_picture(
     if c > 4 or in_planes not in (1, 3, 4): raise DataError(f'it has {c} channels, but in_planes={in_planes}')
     colours,alpha = (x[...,:-1],x[...,-1]) if c in (2, 4) else (x,None)
     if in_planes == 1 and colours.shape[2] == 3: # the weights and the rounding of Pillow
-        colours = ((colours.astype(np.uint32)*np.uint32([19595, 38470, 7471])).sum(2, dtype=np.uint32, keepdims=True) + 32768 >> 16).astype(x.dtype)
+        colours = ((colours.astype(np.uint32)*np.array([19595, 38470, 7471], np.uint32)).sum(2, dtype=np.uint32, keepdims=True) + 32768 >> 16).astype(x.dtype)
     elif in_planes > 1 and colours.shape[2] == 1: colours = colours.repeat(3, 2)
     if in_planes == 4:
         if alpha is None: alpha = np.full(x.shape[:2], np.iinfo(x.dtype).max, x.dtype)
@@ -150,7 +150,9 @@ def read_picture(
     if isinstance(source, str): source = place(source)
     if isinstance(source, Path): check_file(source)
     try:
-        with local_file(source) if name else nullcontext(source) as f: x,orientation,icc = _file_numbers(f, in_planes) if name else _numbers(f)
+        if isinstance(source, Image.Image): x,orientation,icc = _numbers(source)
+        else:
+            with local_file(source) as f: x,orientation,icc = _file_numbers(f, in_planes)
         return as_picture(_TURN.get(orientation, _TURN[1])(x), in_planes, icc)
     except FileNotFoundError: raise DataError(f'{name}no such file') from None
     except DataError as e: raise DataError(f'{name}{e}') from None
@@ -159,7 +161,7 @@ def read_picture(
         raise DataError(f'{name}not a readable image ({" ".join(str(e).split())[:160]}); repair or remove it') from None
 
 # %% ../nbs/00a_pictures.ipynb #c018
-def _png16(x, icc):
+def _png16(x:np.ndarray, icc:bytes|None) -> bytes:
     "The bytes of a 16-bit PNG."
     chunk = lambda kind,data: struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
     h,w,c = x.shape
@@ -168,9 +170,9 @@ def _png16(x, icc):
     lines = np.concatenate([np.full((h, 1), 2, np.uint8), rows], 1)
     return b''.join([b'\x89PNG\r\n\x1a\n', chunk(b'IHDR', struct.pack('>IIBBBBB', w, h, 16, {1:0, 2:4, 3:2, 4:6}[c], 0, 0, 0)),
                      *([chunk(b'iCCP', b'icc\0\0' + zlib.compress(icc))] if icc else []),
-                     chunk(b'IDAT', zlib.compress(lines, 4)), chunk(b'IEND', b'')])
+                     chunk(b'IDAT', zlib.compress(lines.data, 4)), chunk(b'IEND', b'')])
 
-def _write_tiff(path, x, alpha, icc):
+def _write_tiff(path:Path, x:np.ndarray, alpha:bool, icc:bytes|None) -> None:
     "A TIFF of any depth and number of channels."
     from tifffile import imwrite
     c = x.shape[2]
@@ -197,7 +199,7 @@ def save_picture(
     path:str|Path, # the ending decides the file type
     p:Picture, # what to write
     quality:int=95 # of jpg and webp, 1 to 100
-):
+) -> None:
     "Write a picture, whole or not at all. Raises `DataError` where the file type cannot hold its channels."
     kind,c = Path(path).suffix.lower(),p.pixels.shape[2]
     tiff,whole = kind in ('.tif', '.tiff'),c in (1, 3, 4)

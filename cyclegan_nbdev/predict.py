@@ -8,9 +8,10 @@ __all__ = ['FORMATS', 'reflected', 'padded_size', 'Translator', 'find_inputs', '
 # %% ../nbs/06_predict.ipynb #c003
 import glob, os, time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -44,22 +45,22 @@ def padded_size(
 ) -> tuple[int, int]: # the next height and width that it can translate
     "A size that the network can halve as often as it must."
     m = 2**net.gl_num if isinstance(net, UnetGenerator) else 4
-    return tuple(max(-(-d//m)*m, 8) for d in (h, w))
+    return max(-(-h//m)*m, 8),max(-(-w//m)*m, 8)
 
 # %% ../nbs/06_predict.ipynb #c010
-def _square(x, side):
+def _square(x:Tensor, side:int) -> Tensor:
     "A batch resized to a square."
     return F.interpolate(x, (side, side), mode='bicubic', antialias=True, align_corners=False).clamp(-1, 1)
 
-def _square_alpha(alpha, side):
+def _square_alpha(alpha:np.ndarray, side:int) -> np.ndarray:
     "An alpha channel likewise."
     x = torch.from_numpy(alpha.astype(np.float32))[None,None]
     x = F.interpolate(x, (side, side), mode='bilinear', antialias=True, align_corners=False)
     return x[0,0].round().numpy().astype(alpha.dtype)
 
-def _no_memory(e): return isinstance(e, (MemoryError, torch.OutOfMemoryError)) or any(w in str(e) for w in ('allocate memory', 'bad_alloc', 'out of memory'))
+def _no_memory(e:Exception) -> bool: return isinstance(e, (MemoryError, torch.OutOfMemoryError)) or any(w in str(e) for w in ('allocate memory', 'bad_alloc', 'out of memory'))
 
-def _forward(net, x, device, memory):
+def _forward(net:nn.Module, x:Tensor, device:torch.device, memory:float) -> Tensor:
     "All at once if the memory allows it, else one by one, in bands if need be; in less memory where there is not so much."
     need = len(x)*peak_memory(net, *x.shape[2:])
     try:
@@ -72,7 +73,7 @@ def _forward(net, x, device, memory):
     if device.type == 'cuda': torch.cuda.empty_cache()
     return _forward(net, x, device, memory)
 
-def _padded(net, x, *how):
+def _padded(net:nn.Module, x:Tensor, *how:Any) -> Tensor:
     "The same with a batch of any size, padded for the network and cropped back."
     h,w = x.shape[2:]
     H,W = padded_size(net, h, w)
@@ -82,15 +83,16 @@ def _padded(net, x, *how):
 # %% ../nbs/06_predict.ipynb #c011
 class Translator:
     "A generator and everything around it."
+    header:dict = {} # what its file says about it
     def __init__(self,
         net:nn.Module, # a generator
         in_planes:int=3, # channels of its images
         device:str|torch.device='cpu', # where to compute
         image_size:int|None=None, # resize to a square of this side, as the seed did; None: every picture keeps its size
         memory:float=4. # GiB for activations; what needs more is translated in bands, with the same result
-    ):
+    ) -> None:
         self.net,self.in_planes,self.device = net.eval().to(device).requires_grad_(False),in_planes,torch.device(device)
-        self.image_size,self.memory,self.header = image_size,memory,None # the header is what its file says about it
+        self.image_size,self.memory = image_size,memory
 
     @classmethod
     def from_file(cls,
@@ -98,7 +100,7 @@ class Translator:
         platform:str='GPU', # GPU or CPU; without a GPU the CPU is used
         device_id:int=0, # which GPU
         assume:dict|None=None, # what a file of others does not tell: slope, pad_mode, gl_num
-        **kwargs # image_size, memory
+        **kwargs:Any # image_size, memory
     ) -> 'Translator':
         "A translator from a network file alone. Raises `DataError`."
         net,header = load_network(path, **assume or {})
@@ -121,10 +123,10 @@ class Translator:
         if s := self.image_size: ps = [replace(p, alpha=p.alpha if p.alpha is None else _square_alpha(p.alpha, s)) for p in ps]
         return [p.from_tensor(y, bits) for p,y in zip(ps, ys)]
 
-    def __call__(self, image): return _same_kind(self, image)
+    def __call__(self, image:Any) -> Any: return _same_kind(self, image)
 
 # %% ../nbs/06_predict.ipynb #c021
-def _same_kind(t, image):
+def _same_kind(t:Translator, image:Any) -> Any:
     "Translate whatever it is, into the same."
     if isinstance(image, (list, tuple)): return [_same_kind(t, o) for o in image]
     if isinstance(image, (str, Path, Image.Image)): return to_pil(t.pictures([read_picture(image, t.in_planes)])[0])
@@ -132,11 +134,11 @@ def _same_kind(t, image):
     if isinstance(image, np.ndarray): return _array(t, image)
     raise DataError(f'cannot translate a {type(image).__name__}: give a path, a Pillow image, an array, a tensor or a list of them')
 
-def _check_numbers(x, shape, n, isfinite):
+def _check_numbers(x:Any, shape:tuple, n:int, isfinite:Callable) -> None:
     if not n: raise DataError(f'numbers of shape {shape}: there is no pixel')
     if not isfinite(x).all(): raise DataError(f'numbers of shape {shape}: some are not finite')
 
-def _tensor(t, x):
+def _tensor(t:Translator, x:Tensor) -> Tensor:
     if x.ndim not in (3, 4) or x.shape[-3] != t.in_planes: raise DataError(f'a tensor of shape {tuple(x.shape)}: wanted (C, H, W) or (N, C, H, W) with C={t.in_planes}')
     if not (x.dtype in (torch.uint8, torch.uint16) or x.is_floating_point()): raise DataError(f'a tensor of {x.dtype}: wanted uint8, uint16 or floating point')
     _check_numbers(x, tuple(x.shape), x.numel(), torch.isfinite)
@@ -145,7 +147,7 @@ def _tensor(t, x):
     y = (y.clamp(-1, 1) + 1).mul(half).round().to(x.dtype) if half else y.to(x.dtype)
     return y[0] if x.ndim == 3 else y
 
-def _array(t, x):
+def _array(t:Translator, x:np.ndarray) -> np.ndarray:
     if x.ndim not in (2, 3) or (x.ndim == 3 and x.shape[2] not in (1, 2, 3, 4, t.in_planes)): raise DataError(f'an array of shape {x.shape}: wanted (H, W) or (H, W, C)')
     if not (x.dtype in (np.uint8, np.uint16) or x.dtype.kind == 'f'): raise DataError(f'an array of {x.dtype}: wanted uint8, uint16 or floating point')
     _check_numbers(x, x.shape, x.size, np.isfinite)
@@ -158,11 +160,11 @@ def _array(t, x):
 
 # %% ../nbs/06_predict.ipynb #c024
 def find_inputs(
-    source # a folder, its URL, an image file, a pattern such as 'day*/**/*.jpg', or a list of these
+    source:Any # a folder, its URL, an image file, a pattern such as 'day*/**/*.jpg', or a list of these
 ) -> dict: # file: its place below the output folder
     "The files to translate. Raises `DataError` for a folder without images and for a pattern without matches."
     if isinstance(source, (list, tuple)):
-        found = {}
+        found:dict[Path, Path] = {}
         for s in source: found |= find_inputs(s)
         if len(set(found.values())) == len(found): return found
         if not all(isinstance(f, Path) for f in found): raise DataError('two of the inputs have images of the same names; translate URLs one by one')
@@ -176,7 +178,7 @@ def find_inputs(
     if not files: raise DataError(f'{p}: no image matches')
     return {f:f.relative_to(Path(*p.parts[:fixed])) for f in files}
 
-def _targets(found, folder, format):
+def _targets(found:dict, folder:str|Path, format:str|None) -> dict[Path, Path]:
     "Where each result goes: the input's name, with another ending if the format asks for it."
     ends = {f:f'.{format}' if format else f.suffix if f.suffix.lower() in IMAGE_EXTENSIONS else '.png' for f in found}
     to = {f:place.with_suffix(ends[f]) for f,place in found.items()}
@@ -191,15 +193,15 @@ class Report:
     skipped:list = field(default_factory=list) # results that were there already
     failed:dict = field(default_factory=dict) # input file: why
     seconds:float = 0. # from first to last
-    def __add__(self, r): return Report(self.done + r.done, self.skipped + r.skipped, self.failed | r.failed, self.seconds + r.seconds)
+    def __add__(self, r:'Report') -> 'Report': return Report(self.done + r.done, self.skipped + r.skipped, self.failed | r.failed, self.seconds + r.seconds)
     def __str__(self) -> str:
         text = f'{len(self.done)} images in {self.seconds:.1f} s ({len(self.done)/max(self.seconds, 1e-9):.1f} images/s)'
         return text + ''.join(f', {len(v)} {k}' for k,v in dict(skipped=self.skipped, failed=self.failed).items() if v)
 
-def _ahead(pool, do, items, n):
+def _ahead(pool:ThreadPoolExecutor, do:Callable, items:Iterable, n:int) -> Iterator[tuple]:
     "Run `do` in threads, `n` items ahead; give every item with its result or what went wrong."
-    waiting,items = deque(),iter(items)
-    def result(item, future):
+    waiting = deque[tuple[Any, Future]]()
+    def result(item:Any, future:Future) -> tuple:
         try: return item,future.result()
         except (CycleGANError, OSError, ValueError, MemoryError) as e: return item,e
     for item in items:
@@ -207,9 +209,9 @@ def _ahead(pool, do, items, n):
         if len(waiting) > n: yield result(*waiting.popleft())
     while waiting: yield result(*waiting.popleft())
 
-def _equal_sizes(read, batch_size):
+def _equal_sizes(read:Iterable, batch_size:int) -> Iterator[list]:
     "Groups of at most `batch_size` pictures of one size; no more than four batches wait."
-    waiting = {}
+    waiting:dict[tuple, list] = {}
     for item,p in read:
         if isinstance(p, Exception): yield [(item, p)]; continue
         group = waiting.setdefault(p.pixels.shape[:2], [])
@@ -219,7 +221,7 @@ def _equal_sizes(read, batch_size):
     yield from waiting.values()
 
 # %% ../nbs/06_predict.ipynb #c029
-def _translate_group(t, group, back, bits):
+def _translate_group(t:Translator, group:list, back:Translator|None, bits:int|None) -> list[tuple]:
     "Every source with [A, B] or [A, B, A'], or with what went wrong."
     ps = [p for _,p in group]
     try:
@@ -230,7 +232,7 @@ def _translate_group(t, group, back, bits):
         if len(group) == 1: return [(group[0][0], DataError((str(e) or 'too large for the memory').splitlines()[0]))]
         return [r for one in group for r in _translate_group(t, [one], back, bits)] # perhaps too many at once
 
-def _beside(ps):
+def _beside(ps:Sequence[Picture]) -> Picture:
     "Pictures in a row, at the size and depth of the last and without alpha."
     h,w,c = ps[-1].pixels.shape
     x = [p.from_tensor(F.interpolate(p.tensor()[None], (h, w), mode='bilinear', antialias=True, align_corners=False)[0] if p.pixels.shape[:2] != (h, w) else p.tensor(),
@@ -254,10 +256,10 @@ def translate_files(
     is_done = lambda src: not overwrite and jobs[src].exists() and (src not in pairs or pairs[src].exists())
     report.skipped = [jobs[s] for s in jobs if is_done(s)]
     todo = [s for s in jobs if not is_done(s)]
-    def results(read):
+    def results(read:Iterable) -> Iterator[tuple]:
         for group in _equal_sizes(read, batch_size):
             for src,p in group if isinstance(group[0][1], Exception) else _translate_group(t, group, back if pairs else None, bits): yield src,p
-    def write(item):
+    def write(item:Any) -> None:
         src,p = item
         if isinstance(p, Exception): raise p
         save_picture(jobs[src], p[1], quality)
@@ -274,7 +276,7 @@ def translate_files(
 # %% ../nbs/06_predict.ipynb #c036
 FORMATS = ('png', 'jpg', 'jpeg', 'webp', 'tif', 'tiff', 'bmp', 'ppm')
 
-def _check(allowed, **given):
+def _check(allowed:dict, **given:Any) -> None:
     "Raise `OptionError` unless every value passes."
     for name,value in given.items():
         test,words = allowed[name]
@@ -282,7 +284,7 @@ def _check(allowed, **given):
         except TypeError: ok = False
         if not ok: raise OptionError(name, value, f'allowed: {words}')
 
-def _directions(dataroot, input, G_A_ckpt, G_B_ckpt):
+def _directions(dataroot:str|None, input:list|None, G_A_ckpt:str|None, G_B_ckpt:str|None) -> list[tuple]:
     "`(generator's file, option, what to read, other's file, name of the results, name of the pairs)` for each direction."
     if not (G_A_ckpt or G_B_ckpt): raise OptionError('G_A_ckpt', None, 'give a network file as G_A_ckpt (A to B), as G_B_ckpt (B to A), or both')
     if (dataroot is None) == (not input): raise OptionError('dataroot', dataroot, 'give either dataroot, a folder with testA and testB, or input')
@@ -290,13 +292,13 @@ def _directions(dataroot, input, G_A_ckpt, G_B_ckpt):
     if input:
         if G_A_ckpt and G_B_ckpt: raise OptionError('input', str(input), 'give one of G_A_ckpt and G_B_ckpt with it: the way to translate')
         return [(c, o, input, other, to, p) for c,o,_,other,to,p in both if c]
-    root = place(dataroot)
+    root = place(str(dataroot))
     if not is_folder(root): raise OptionError('dataroot', str(dataroot), 'no such folder')
     for c,o,sub,*_ in both:
         if c and not is_folder(root/sub): raise OptionError('dataroot', str(dataroot), f'has no subfolder {sub}; other folders go to input')
     return [(c, o, root/sub, other, to, p) for c,o,sub,other,to,p in both if c]
 
-def _load(path, option, assume, **kwargs):
+def _load(path:str|Path, option:str, assume:dict, **kwargs:Any) -> Translator:
     "A translator for an option that names a network file."
     try: t = Translator.from_file(path, assume=assume, **kwargs)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
@@ -338,7 +340,7 @@ def predict(
     if bits == 16 and format not in (None, 'png', 'tif', 'tiff'): raise OptionError('bits', bits, f'format={format} holds 8 bits; png and tif hold 16')
     runs = _directions(dataroot, input, G_A_ckpt, G_B_ckpt)
     assume = {k:v for k,v in dict(gl_num=gl_num, slope=slope, pad_mode=pad_mode).items() if v is not None}
-    kwargs = dict(assume=assume, platform=platform, device_id=int(os.environ.get('LOCAL_RANK', device_id)), image_size=image_size, memory=memory)
+    kwargs:dict[str, Any] = dict(assume=assume, platform=platform, device_id=int(os.environ.get('LOCAL_RANK', device_id)), image_size=image_size, memory=memory)
     nets = {r[0]:_load(r[0], r[1], **kwargs) for r in runs}
     found,out,total = [find_inputs(r[2]) for r in runs],Path(outputs_dir)/'predict',Report()
     sweep(out)

@@ -11,6 +11,7 @@ import math, os, sys
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib.util import find_spec
+from typing import Any, Callable, Iterator, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -48,16 +49,16 @@ def share_of_epoch(
 class LostPeerError(CycleGANError):
     "Another process of the run has ended or cannot be reached; this one cannot go on alone."
 
-def _lost(e): return isinstance(e, dist.DistError) or any(w in str(e) for w in ('gloo', 'Gloo', 'NCCL', 'by peer', 'TCPStore'))
+def _lost(e:Exception) -> bool: return isinstance(e, dist.DistError) or any(w in str(e) for w in ('gloo', 'Gloo', 'NCCL', 'by peer', 'TCPStore'))
 
-def _alone():
+def _alone() -> bool:
     "Whether there is nobody to talk to: no other process, or an error under way in this one, which the others do not know of."
     error = sys.exc_info()[1]
     return world() == 1 or not (error is None or type(error).__name__.startswith('Cancel')) # fastai runs the callbacks' last events while an error passes through
 
-_talk = None # the group for decisions, on the CPU; None: the one there is
+_talk:Any = None # the group for decisions, on the CPU; None: the one there is
 
-def _meet(backend, timeout):
+def _meet(backend:str, timeout:timedelta) -> None:
     "Start the process group, in a corner of the store of its own: after a restart the addresses of those who died are still in it."
     global _talk
     if backend == 'nccl': torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', 0))) # before the group is made, or all of them talk through the first GPU
@@ -69,7 +70,7 @@ def _meet(backend, timeout):
 def process_group(
     platform:str='GPU', # CPU: gloo; GPU: NCCL where there is a GPU
     minutes:float=30 # how long a process waits for the others
-):
+) -> Iterator[None]:
     "Join the other processes of a launched run; alone it does nothing. Raises `LostPeerError` or `OptionError`."
     if world() == 1: yield; return
     if not find_spec('accelerate'): raise OptionError('device_num', world(), 'several processes need accelerate: pip install "cyclegan_nbdev[distributed]"')
@@ -82,7 +83,7 @@ def process_group(
 
 # %% ../nbs/00c_ranks.ipynb #19e370a6
 def most(
-    *values # numbers
+    *values:float # numbers
 ) -> list: # as floats
     "The largest over all processes of each value: a decision that all of them take alike."
     if _alone(): return list(map(float, values))
@@ -101,26 +102,28 @@ def mean_of_ranks(
 
 # %% ../nbs/00c_ranks.ipynb #7d9b04d8
 def gathered(
-    x # anything
+    x:Any # anything
 ) -> list|None: # what each process gave, in their order; None for all but the first
     "Collect what all processes have in the first one."
     if _alone(): return [x]
-    res = [None]*world() if rank() == 0 else None
+    res:list|None = [None]*world() if rank() == 0 else None
     dist.gather_object(x, res, group=_talk)
     return res
 
 def from_first(
-    x # anything; only the first one's counts
-):
+    x:Any # anything; only the first one's counts
+) -> Any:
     "What the first process has."
     if world() == 1: return x
     box = [x]
     dist.broadcast_object_list(box, group=_talk)
     return box[0]
 
+_T = TypeVar('_T')
+
 def first_then_others(
-    do # a function without arguments
-):
+    do:Callable[[], _T] # a function without arguments
+) -> _T: # what it gave here
     "Let the first process do it, then the others: what it has made is there for them."
     if rank() == 0: res = do()
     if world() > 1: dist.barrier(group=_talk)
@@ -128,15 +131,15 @@ def first_then_others(
 
 # %% ../nbs/00c_ranks.ipynb #fd125c78
 def join_ranks(
-    learn, # a `Learner` with `UnpairedDL` loaders, before `fit`
+    learn:Any, # a `Learner` with `UnpairedDL` loaders, before `fit`
     cpu:bool=False # gloo on the CPU
-):
+) -> Any: # the `Learner`
     "Let a `Learner` train in step with the other processes; alone it stays as it is."
     if world() == 1: return learn
     from fastai.distributed import DistributedTrainer # needs accelerate
     class RanksTrainer(DistributedTrainer):
         "`DistributedTrainer` with loaders that deal the batches themselves."
-        def _wrap_dl(self, dl):
+        def _wrap_dl(self, dl:Any) -> Any:
             dl.rank,dl.world = rank(),world()
             return dl
     return learn.add_cb(RanksTrainer(sync_bn=not cpu, cpu=cpu))

@@ -9,25 +9,26 @@ __all__ = ['below', 'remote_files', 'local_file', 'stamp']
 import json, tempfile, threading
 from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
+from typing import Any, Iterator
 
 from .core import DataError, one_line, place
 
 # %% ../nbs/00_remote.ipynb #93c11328
 def below(
-    file, # a path, from `remote_files` or from `pathlib`
-    folder # that it was found in
+    file:Any, # a path, from `remote_files` or from `pathlib`
+    folder:Any # that it was found in
 ) -> PurePosixPath:
     "Its name from there on; that of a shard's member is the one in the shard."
     if isinstance(file, Path): return PurePosixPath(file.relative_to(folder).as_posix())
     name = file.path.strip('/')
     return PurePosixPath(name if file.protocol == 'tar' else name.removeprefix(folder.path.strip('/')).strip('/'))
 
-def _members(folder):
+def _members(folder:Any) -> list:
     prefix = folder.path.strip('/')
     return [folder/rest for name in folder.fs.find(folder.path) if (rest := name.strip('/').removeprefix(prefix).strip('/'))]
 
 def remote_files(
-    folder, # a folder from `place`, not a plain one
+    folder:Any, # a folder from `place`, not a plain one
 ) -> list: # of `UPath`, sorted
     "All files of a remote folder and of its shards, with those of its subfolders. Raises `DataError`."
     try: return sorted((f for m in _members(folder) for f in (_members(place(f'tar://::{m}')) if m.suffix == '.tar' else [m])), key=str)
@@ -39,8 +40,8 @@ _one_by_one = threading.Lock() # a tar archive has one place where it is read
 
 @contextmanager
 def local_file(
-    path # a plain path, or one from `remote_files`
-):
+    path:Any # a plain path, or one from `remote_files`
+) -> Iterator[Path]:
     "A local file with the same bytes, for as long as the block lasts; a plain path is it itself. Raises `DataError`."
     if isinstance(path, Path): yield path; return
     try:
@@ -52,7 +53,7 @@ def local_file(
 
 # %% ../nbs/00_remote.ipynb #4bc8220a
 def stamp(
-    path # a plain path, or one from `remote_files`
+    path:Any # a plain path, or one from `remote_files`
 ) -> list: # of text and numbers
     "What changes when a file does: name, size and time, or all that a store tells about it. Raises `FileNotFoundError`."
     if isinstance(path, Path): return [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]

@@ -9,6 +9,7 @@ __all__ = ['COLOURS', 'FATES', 'STYLE', 'curves_svg', 'report']
 import base64, csv, io, json, math
 from html import escape
 from pathlib import Path
+from typing import Iterable
 
 from PIL import Image
 
@@ -23,7 +24,7 @@ from .validate import best_scores, read_scores, score_text, score_to_keep
 # %% ../nbs/07a_report.ipynb #c006
 COLOURS = ('#2f6fb5', '#d1632a', '#3a8f5c')
 
-def _ticks(lo, hi):
+def _ticks(lo:float, hi:float) -> list[float]:
     "Three to six round numbers from lo to hi."
     step = 10**math.floor(math.log10((hi-lo)/3))
     step *= next(k for k in (1, 2, 5, 10) if (hi-lo)/(step*k) <= 5)
@@ -61,7 +62,7 @@ def curves_svg(
     return f'<svg viewBox="0 0 {W} {H}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
 
 # %% ../nbs/07a_report.ipynb #c010
-def _rows(path):
+def _rows(path:Path) -> list[dict[str, float]]:
     "The whole rows of a table of numbers; a run that is writing may have ended in the middle of one."
     if not path.exists(): return []
     rows = list(csv.DictReader(io.StringIO(path.read_text(errors='replace'))))
@@ -69,27 +70,27 @@ def _rows(path):
     try: return numbers(rows)
     except (TypeError, ValueError): return numbers(rows[:-1])
 
-def _image(path, width=1100):
+def _image(path:Path, width:int=1100) -> str:
     "A picture as a data address, as JPEG where that is smaller."
     try:
-        with Image.open(path) as im: im = im.convert('RGB')
+        with Image.open(path) as source: im = source.convert('RGB')
     except OSError: return ''
-    if im.width > width: im = im.resize((width, round(im.height*width/im.width)), Image.LANCZOS)
+    if im.width > width: im = im.resize((width, round(im.height*width/im.width)), Image.Resampling.LANCZOS)
     with io.BytesIO() as f:
         im.save(f, 'JPEG', quality=88, subsampling=0)
         return 'data:image/jpeg;base64,' + base64.b64encode(f.getvalue()).decode()
 
-def _numbered(folder, kind):
+def _numbered(folder:Path, kind:str) -> dict[int, str]:
     "Data addresses of the whole pictures `{epoch}_{kind}.png` of a run, by epoch."
     found = {int(n):p for p in (folder/'imgs').glob(f'*_{kind}.png') if (n := p.name.split('_')[0]).isdigit()}
     return {n:data for n,p in sorted(found.items()) if (data := _image(p))}
 
-def _table(head, rows, cls=''):
+def _table(head:Iterable[str], rows:Iterable, cls:str='') -> str:
     cell = lambda t,v: f'<{t}>{v}</{t}>'
     return (f'<div class="wide"><table class="{cls}"><thead><tr>{"".join(cell("th", escape(h)) for h in head)}</tr></thead><tbody>'
             + ''.join(f'<tr>{"".join(cell("td", v) for v in r)}</tr>' for r in rows) + '</tbody></table></div>')
 
-def _scrubber(grids):
+def _scrubber(grids:dict[int, str]) -> str:
     last = max(grids)
     return (f'<figure class="scrub"><img id="grid" alt="sample images after {last} epochs" src="{grids[last]}"><div class="bar"><button id="play" aria-label="play">▶</button>'
             f'<input id="slide" type="range" min="0" max="{len(grids)-1}" value="{len(grids)-1}" aria-label="epoch"><output id="when">epoch {last}</output></div></figure>'
@@ -100,7 +101,7 @@ $("slide").oninput=()=>{stop();show()};
 $("play").onclick=()=>{if(t)return stop();$("play").textContent="❚❚";const s=$("slide");if(+s.value==E.length-1)s.value=0;show();t=setInterval(()=>{if(+s.value==E.length-1)return stop();s.value=+s.value+1;show()},700)};</script>''')
 
 # %% ../nbs/07a_report.ipynb #c011
-def _confusion(folder):
+def _confusion(folder:Path) -> str:
     "The confusion matrix and each class's scores as tables."
     path = folder/'confusion.csv'
     if not path.exists(): return ''
@@ -118,7 +119,7 @@ def _confusion(folder):
 FATES = dict(running='It is still at work.', killed='It was killed before its end; the same command continues it.', stopped='It was stopped before its end; the same command continues it.',
              unknown='It has not reached its end; only the machine it runs on knows whether it is still at work.')
 
-def _sentence(o, history, scores, epochs, fate):
+def _sentence(o:Options, history:list, scores:list, epochs:int, fate:str) -> str:
     "What was run and what came of it."
     data = f'<b>{escape(str(o.dataroot))}</b>' if o.dataroot else 'generated street scenes'
     said = f'A {escape(o.model)} CycleGAN was trained on {data} at {o.image_size} pixels for <b>{epochs} of {o.max_epoch} epochs</b>' + (f' ({history[-1]["step"]:.0f} steps).' if history else '.')
@@ -131,9 +132,9 @@ def _sentence(o, history, scores, epochs, fate):
     if best := best_scores(o, scores): said += f'; the best epoch by {_called(kept := score_to_keep(o, best))} is {best["epoch"]:.0f}, with {score_text(kept, best[kept])}'
     return said + '.'
 
-def _called(score): return dict(kid='KID', mean_pixel_acc='pixel accuracy', mean_class_acc='class accuracy', mean_class_iou='class IoU').get(score, 'kernel distance')
+def _called(score:str) -> str: return dict(kid='KID', mean_pixel_acc='pixel accuracy', mean_class_acc='class accuracy', mean_class_iou='class IoU').get(score, 'kernel distance')
 
-def _scores(folder, scores):
+def _scores(folder:Path, scores:list) -> str:
     "Curves and a table of the scores over the epochs, and how a distance was measured."
     names = [k for k in (*METRICS, *DISTANCES) if k in scores[0]]
     x = [r['epoch'] for r in scores]
@@ -145,7 +146,6 @@ def _scores(folder, scores):
         table += (f'<p class="note">{_called(d["name"])}: {d["n_generated"]} images made by G_A against {d["n_real"]} of {escape(d["real"])}; extractor: {escape(d["extractor"])}; '
                   f'resizing: {escape(d["resizing"])}; {escape(d["subsets"])}.</p>')
     return f'<h2>Scores</h2><div class="curves">{curves}</div>{table}'
-
 
 # %% ../nbs/07a_report.ipynb #c013
 STYLE = '''
@@ -165,14 +165,14 @@ details{margin-top:12px}summary{cursor:pointer;color:var(--acc)}footer{margin-to
 @media(max-width:600px){main{padding:24px 16px 60px}.opts td:last-child{display:none}}
 '''
 
-def _options(o):
+def _options(o:Options) -> str:
     default = Options()
     line = lambda k,v,help: [f'<code>{escape(k)}</code>', f'<code>{escape(str(v))}</code>', escape(help)]
     rows = [(getattr(o, k) == f.default, line(k, getattr(o, k), f.metadata['help'])) for k,f in type(o).__dataclass_fields__.items()]
     table = lambda same: _table(['option', 'value', 'meaning'], [r for s,r in rows if s == same], 'opts')
     return f'{table(False)}<details><summary>{sum(s for s,_ in rows)} options at their defaults</summary>{table(True)}</details>'
 
-def _monitored(folder):
+def _monitored(folder:Path) -> str:
     found = findings(folder)
     if not (folder/'monitor.csv').exists(): return '<p class="note">This run was not monitored.</p>'
     if not found: return '<p>Outputs depend on inputs, bright stays bright, and both discriminators are alive: no failure was found in any epoch.</p>'

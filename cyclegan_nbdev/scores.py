@@ -15,6 +15,7 @@ from typing import Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from PIL import Image
 
 from .core import DataError, OptionError
@@ -35,7 +36,7 @@ class Scores:
 
 METRICS = ('mean_pixel_acc', 'mean_class_acc', 'mean_class_iou')
 
-def _scores(n, empty, judged):
+def _scores(n:np.ndarray, empty:float, judged:bool|list[bool]) -> Scores:
     "Scores from a confusion matrix, of the `judged` classes; `empty` stands for 0/0."
     right,true,found = np.diag(n),n.sum(1),n.sum(0)
     share = lambda a,b: np.where(judged, np.divide(a, b, out=np.full(len(a), empty), where=b > 0), np.nan)
@@ -43,15 +44,16 @@ def _scores(n, empty, judged):
     acc,iou = share(right, true),share(right, true + found - right)
     return Scores(int(right.sum())/int(n.sum()) if n.any() else empty, mean(acc), mean(iou), acc, iou)
 
+# %% ../nbs/03a_scores.ipynb #c006b
 class Confusion:
     "Counts of true against found classes."
-    def __init__(self, palette:Palette): # the classes
+    def __init__(self, palette:Palette) -> None: # the classes
         n = len(palette.names)
         self.palette,self.counts = palette,np.zeros((2, n, n), np.int64) # (judged officially or not, true class, found class)
 
     def add(self,
-        fake, # a generated label map: Pillow image, or array of 8 or 16 bits
-        label # the true one, of the same size
+        fake:Image.Image|np.ndarray, # a generated label map: Pillow image, or array of 8 or 16 bits
+        label:Image.Image|np.ndarray # the true one, of the same size
     ) -> float: # share of its pixels that are right
         "Count an image. Raises `DataError` where the sizes differ."
         found,true,n = self.palette.nearest(fake),self.palette.codes(label),len(self.palette.names)
@@ -60,7 +62,7 @@ class Confusion:
         self.counts += counts
         return np.trace(counts.sum(0))/true.size
 
-    def __iadd__(self, other:'Confusion'):
+    def __iadd__(self, other:'Confusion') -> 'Confusion':
         self.counts += other.counts
         return self
 
@@ -89,8 +91,8 @@ def score_images(
 # %% ../nbs/03a_scores.ipynb #c017
 def plot_confusion(
     c:Confusion, # counts
-    ax=None # matplotlib axes; None: new ones
-):
+    ax:Axes|None=None # matplotlib axes; None: new ones
+) -> Axes:
     "The confusion matrix of the classes that occur or were found, in per cent of each true class."
     kept = np.flatnonzero(c.matrix.sum(0) + c.matrix.sum(1))
     n,names = c.matrix[np.ix_(kept, kept)],[c.palette.names[i] for i in kept]
@@ -117,7 +119,7 @@ def scores_table(
 
 # %% ../nbs/03a_scores.ipynb #c025
 def through_jpeg(
-    img, # a label map: Pillow image or array
+    img:Image.Image|np.ndarray, # a label map: Pillow image or array
     quality:int=95 # of the JPEG, 1 to 100; `cyclegan_predict` writes 95
 ) -> Image.Image:
     "A label map as JPEG makes it."
@@ -137,8 +139,8 @@ class Matched:
         some = lambda names: ', '.join(names[:5]) + (f' and {len(names)-5} more' if len(names) > 5 else '')
         return f'{len(self.pairs)} images' + ''.join(f'; {len(v)} {k}: {some(v)}' for k,v in dict(missing=self.missing, extra=self.extra).items() if v)
 
-def _by_name(folder):
-    names = {}
+def _by_name(folder:str|Path) -> dict[str, Path]:
+    names:dict[str, Path] = {}
     for f in find_images(folder):
         name = below(f, folder).with_suffix('').as_posix()
         if name in names: raise DataError(f'{folder}: both {names[name].name} and {f.name} are called {name}; remove one')
@@ -178,12 +180,12 @@ def score_folders(
     "Score the images of a folder. Raises `OptionError` or `DataError`."
     if size_differs not in SIZE_DIFFERS: raise OptionError('size_differs', size_differs, f'allowed: {", ".join(SIZE_DIFFERS)}')
     matched = match_files(result_dir, label_dir)
-    def one(name):
+    def one(name:str) -> tuple[str, float, bool, 'Confusion', 'Confusion']:
         fake,label = (as_rgb(read_picture(f).pixels) for f in matched.pairs[name])
         (h,w),size = fake.shape[:2],label.shape[:2]
         if (differs := (h,w) != size):
             if size_differs == 'refuse': raise DataError(f'{matched.pairs[name][0]}: {w}x{h} pixels, but the label map has {size[1]}x{size[0]}; size_differs=resize would resize it')
-            fake = Image.fromarray(fake).resize(size[::-1], Image.NEAREST)
+            fake = np.asarray(Image.fromarray(fake).resize((size[1], size[0]), Image.Resampling.NEAREST))
         c,top = Confusion(palette),Confusion(palette)
         top.add(through_jpeg(label, quality), label)
         return name,c.add(fake, label),differs,c,top
@@ -204,10 +206,10 @@ def worst_images(
 ) -> Image.Image:
     "The worst images of a folder as one picture."
     palette,rows = r.confusion.palette,[]
-    for name in sorted(r.accuracy, key=r.accuracy.get)[:most]:
+    for name in sorted(r.accuracy, key=lambda n: r.accuracy[n])[:most]:
         fake,label = (Image.fromarray(as_rgb(read_picture(f).pixels)) for f in r.matched.pairs[name])
-        size = tuple(max(1, round(d*min(1, side/max(label.size)))) for d in label.size)
-        fake,label = fake.resize(size, Image.NEAREST),label.resize(size, Image.NEAREST)
+        size = [max(1, round(d*min(1, side/max(label.size)))) for d in label.size]
+        fake,label = fake.resize(size, Image.Resampling.NEAREST),label.resize(size, Image.Resampling.NEAREST)
         wrong = palette.nearest(fake) != palette.nearest(label)
         rows.append([fake, palette.paint(palette.nearest(fake)), label, Image.fromarray(np.where(wrong[...,None], (220, 30, 30), np.asarray(label.convert('L').convert('RGB'))//3 + 150).astype(np.uint8))])
     return image_grid(rows, ['generated', 'its classes', 'true', 'wrong'])

@@ -12,13 +12,15 @@ import hashlib, json, os, random, signal, socket, threading, time
 from contextlib import contextmanager, suppress
 from operator import index
 from pathlib import Path
+from typing import Any, Callable, Iterator, Sequence, TextIO
 
 import numpy as np
 import safetensors.torch
 import torch
-from .batches import UnpairedDL # first: it quiets a warning of fastai's
+from .batches import UnpairedDL, UnpairedImages # first: it quiets a warning of fastai's
 from fastai.callback.core import Callback, CancelEpochException, CancelFitException
 from fastai.torch_core import get_model
+from fastcore.basics import patch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -28,7 +30,7 @@ from .core import CycleGANError, DataError, OptionError, Options, atomic_path, c
 from .ranks import gathered, most, rank, world
 
 # %% ../nbs/03d_state.ipynb #c006
-def _pack(x, at, tensors):
+def _pack(x:Any, at:str, tensors:dict) -> Any:
     "`x` with its tensors moved to `tensors`, under names that say where they were."
     if isinstance(x, Tensor):
         x = x.detach().cpu().contiguous()
@@ -40,7 +42,7 @@ def _pack(x, at, tensors):
     if isinstance(x, (list, tuple)): return [_pack(v, f'{at}.{i}', tensors) for i,v in enumerate(x)]
     return x
 
-def _unpack(x, tensors):
+def _unpack(x:Any, tensors:dict) -> Any:
     if isinstance(x, list): return [_unpack(v, tensors) for v in x]
     if not isinstance(x, dict): return x
     return tensors[x['tensor']] if 'tensor' in x else {k:_unpack(v, tensors) for k,v in x['dict']}
@@ -48,9 +50,9 @@ def _unpack(x, tensors):
 def save_state(
     path:str|Path, # ends in .safetensors
     state:dict # nested dicts and lists of tensors, modules, numbers, text, and objects that name their attributes in `resumed`
-):
+) -> None:
     "Write a state, onto the disk, whole or not at all. Raises `DataError` where the disk refuses."
-    tensors = {}
+    tensors:dict[str, Tensor] = {}
     tree = _pack(state, 'state', tensors)
     save_tensors(path, tensors, dict(package='cyclegan_nbdev', version=__version__, role='state', state=tree))
 
@@ -77,7 +79,7 @@ def random_states(
 def set_random_states(
     states:dict, # from `random_states`
     device:torch.device|str='cpu'
-):
+) -> None:
     "Go on drawing where `states` were taken."
     version,numbers,gauss = states['python']
     random.setstate((version, tuple(numbers), gauss))
@@ -89,25 +91,25 @@ def set_random_states(
 def next_pass(
     dl:UnpairedDL, # whose next pass is meant
     first:int=0, # batches to leave out
-    ready=lambda: None # called before the first batch is made
+    ready:Callable[[], object]=lambda: None # called before the first batch is made
 ) -> list: # filled with the order of the pass, pairs of image numbers, when it starts
     "Let the next pass over a loader begin at batch `first`, and tell its order."
-    order = []
-    def get_idxs():
+    order:list = []
+    def get_idxs() -> Iterator:
         del dl.get_idxs # only this once: the class's method is back
         order.extend(dl.get_idxs())
-        def rest():
+        def rest() -> Iterator:
             ready()
             yield from order[first*dl.bs:]
         return rest()
-    dl.get_idxs = get_idxs
+    dl.get_idxs = get_idxs # type: ignore[method-assign,assignment]
     return order
 
 # %% ../nbs/03d_state.ipynb #c016
 try: import fcntl
-except ImportError: fcntl = None # Windows: no lock
+except ImportError: fcntl = None # type: ignore[assignment] # Windows: no lock
 
-def _grab(path):
+def _grab(path:Path) -> TextIO:
     "A locked file that is still the one at `path`."
     while True:
         f = open(path, 'a+')
@@ -122,7 +124,7 @@ def _grab(path):
 
 STATE = 'state.safetensors'
 
-def _put_aside(path):
+def _put_aside(path:Path) -> Path:
     "Keep an earlier run under a numbered name; where it is now."
     kept = next(k for i in range(1, 10**6) if not (k := path.with_name(f'{path.name}.{i}')).exists())
     path.rename(kept)
@@ -135,7 +137,7 @@ class RunFolder:
     "A folder that no other run can take while this one has it; in a run of many processes the first one takes it. Raises `OptionError`."
     def __init__(self,
         path:str|Path # `outputs_dir`; made if need be, and removed again if nothing is written into it
-    ):
+    ) -> None:
         self.path = Path(path)
         if rank(): return
         if self.path.exists() and not self.path.is_dir(): raise OptionError('outputs_dir', str(path), 'is a file; give a folder')
@@ -145,7 +147,7 @@ class RunFolder:
             self._lock()
         except OSError as e: raise OptionError('outputs_dir', str(path), f'cannot be written to ({e.strerror})') from None
 
-    def _lock(self):
+    def _lock(self) -> None:
         self.file = _grab(self.path/'.lock')
         self.file.truncate(0)
         self.file.write(f'process id {os.getpid()} on {socket.gethostname()}')
@@ -154,12 +156,12 @@ class RunFolder:
     def begin(self,
         state:dict|None=None, # of the run to continue; None: a new run
         files:dict|None=None # by option, what the new run reads: it must not lie in what is put aside
-    ):
+    ) -> None:
         "Make the folder ready; before a new run an earlier one that saved anything is kept under a numbered name. Raises `OptionError`."
         if rank(): return
         try:
             sweep(self.path, every=True) # a killed run left it half-written
-            if state: return print(f"continuing the run in {self.path} after {state['epoch']} epochs and {state['batch']} of {state['n_batches']} steps")
+            if state: print(f"continuing the run in {self.path} after {state['epoch']} epochs and {state['batch']} of {state['n_batches']} steps"); return
             if (self.path/STATE).exists() or any((self.path/'ckpt').glob('*')): # less is not worth keeping
                 for k,v in (files or {}).items():
                     if v and Path(v).resolve().is_relative_to(self.path.resolve()): raise OptionError(k, v, f'lies in {self.path}, whose earlier run would be put aside; give this run another outputs_dir')
@@ -170,8 +172,8 @@ class RunFolder:
             for d in ('ckpt', 'imgs', 'log'): (self.path/d).mkdir(exist_ok=True)
         except OSError as e: raise OptionError('outputs_dir', str(self.path), f'cannot be written to ({e.strerror})') from None
 
-    def __enter__(self): return self
-    def __exit__(self, *_):
+    def __enter__(self) -> 'RunFolder': return self
+    def __exit__(self, *_:Any) -> None:
         if rank(): return
         with suppress(OSError): (self.path/'.lock').unlink()
         self.file.close()
@@ -195,7 +197,7 @@ def fate(
 HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette', 'eval_epochs', 'extractor', 'best_metric',
             'resume', 'save_state_minutes') # they leave the arithmetic alone; whether the images in dataroot are the same is looked at by itself
 @contextmanager
-def _fits(path):
+def _fits(path:Path) -> Iterator[None]:
     "Whatever is missing or of another kind in a state is the state's fault."
     try: yield
     except torch.OutOfMemoryError: raise
@@ -215,7 +217,7 @@ def resumed_options(
     return old | given
 
 # %% ../nbs/03d_state.ipynb #c045
-def _same_schedule(o, old, done):
+def _same_schedule(o:Options, old:Options, done:float) -> bool:
     "Whether the learning rates of the past are what they would have been."
     return o.lr_policy == 'constant' or (o.n_epochs, o.max_epoch) == (old.n_epochs, old.max_epoch) or done <= min(o.n_epochs, old.n_epochs)
 
@@ -240,7 +242,7 @@ def find_state(
     return state
 
 def fingerprint(
-    ds # `UnpairedImages`
+    ds:UnpairedImages # `UnpairedImages`
 ) -> str:
     "Tells data sets apart by the names and sizes of their images."
     return hashlib.sha256(json.dumps([[[f.name for f in d.files], d.shapes.tolist()] for d in (ds.A, ds.B)]).encode()).hexdigest()[:16]
@@ -248,15 +250,15 @@ def fingerprint(
 # %% ../nbs/03d_state.ipynb #c024
 class Interrupted(CycleGANError):
     "A run was asked to stop; it is saved. `exit_code` is 130 for Ctrl-C and 143 for SIGTERM."
-    def __init__(self, line:str, signal:int):
+    def __init__(self, line:str, signal:int) -> None:
         super().__init__(line)
         self.exit_code = 128+signal
 
 @contextmanager
-def stop_signals():
+def stop_signals() -> Iterator[list]:
     "Collect SIGINT and SIGTERM in a list; a second SIGINT raises `KeyboardInterrupt`."
     caught,old = [],{}
-    def note(number, frame):
+    def note(number:int, frame:Any) -> None:
         if number in caught and number == signal.SIGINT: raise KeyboardInterrupt
         caught.append(signal.Signals(number))
         if rank() == 0: print(f'\n{caught[-1].name}: finishing the step, then saving', flush=True)
@@ -272,23 +274,23 @@ class TrainingError(CycleGANError):
 class FiniteCallback(Callback):
     "Stops a run whose loss or weights are no finite numbers, before anything of them is saved. Raises `TrainingError`."
     order,run_valid = 65,False # before checkpoints are written
-    last = None
-    def after_loss(self):
+    last:Any = None
+    def after_loss(self) -> None:
         if not self.training: return
         self._check_loss()
         self.last = self.epoch,self.iter,self.loss_grad.detach().isfinite().all(),getattr(self.loss_func, 'parts', {})
-    def after_train(self): self.check()
+    def after_train(self) -> None: self.check()
 
-    def check(self):
+    def check(self) -> None:
         "Look at the last loss and at all weights."
         self._check_loss()
         ok = torch.stack([p.isfinite().all() for p in self.model.parameters()]).all()
         if not ok: self._stop('the weights are not finite after it')
-    def _check_loss(self):
+    def _check_loss(self) -> None:
         if self.last is None or self.last[2]: return
         bad = ', '.join(k for k,v in self.last[3].items() if not v.isfinite())
         self._stop('the loss is not finite' + f' ({bad})'*bool(bad))
-    def _stop(self, what):
+    def _stop(self, what:str) -> None:
         epoch,batch,*_ = self.last
         dl = self.dls.train
         files = [str(d.files[i]) for pair in self.learn.state.images_of_pass[batch*dl.bs:(batch+1)*dl.bs] for d,i in zip((dl.dataset.A, dl.dataset.B), pair)]
@@ -298,7 +300,7 @@ class FiniteCallback(Callback):
 @contextmanager
 def memory_errors(
     o:Options # of the run
-):
+) -> Iterator[None]:
     "Name the option to lower where memory runs out. Raises `OptionError`."
     try: yield
     except (MemoryError, RuntimeError) as e:
@@ -307,14 +309,14 @@ def memory_errors(
         raise OptionError(k, getattr(o, k), 'out of memory; lower it (cyclegan_train --dry_run True tells what a run takes)') from None
 
 # %% ../nbs/03d_state.ipynb #c030
-def _put(x, values):
+def _put(x:Any, values:Any) -> None:
     "Give `x` what `_pack` took from it."
-    if not hasattr(type(x), 'resumed'): return x.load_state_dict(values)
+    if not hasattr(type(x), 'resumed'): x.load_state_dict(values); return
     for k in x.resumed:
         if isinstance(getattr(x, k), nn.Module) or hasattr(type(getattr(x, k)), 'resumed'): _put(getattr(x, k), values[k])
         else: setattr(x, k, values[k])
 
-def _own_share(ranks, seed):
+def _own_share(ranks:list, seed:int) -> dict:
     "What this process goes on with, from what each of the run's processes had: its own where they are as many, else a part of all pools and new random numbers."
     if len(ranks) == world(): return ranks[rank()]
     random.seed(seed + rank()); np.random.seed((seed + rank()) % 2**32); torch.manual_seed(seed + rank())
@@ -322,13 +324,14 @@ def _own_share(ranks, seed):
     pools = {k: {'images': [im for r in ranks for im in r['model'][k]['images']][rank()::world()]} for k in ranks[0]['model']}
     return dict(random=random_states(), model=pools)
 
-def _to(x, device):
+def _to(x:Any, device:torch.device|str) -> Any:
     if isinstance(x, dict): return {k:_to(v, device) for k,v in x.items()}
     if isinstance(x, list): return [_to(v, device) for v in x]
     return x.to(device) if isinstance(x, Tensor) else x
 
+# %% ../nbs/03d_state.ipynb #c030b
 def run_state(
-    learn # the `Learner` of a run
+    learn:Any # the `Learner` of a run
 ) -> dict:
     "Weights, optimizer, what the callbacks name in `resumed`, and fastai's own notes."
     r = learn.recorder
@@ -338,10 +341,10 @@ def run_state(
                               losses=torch.stack(r.losses) if r.losses else torch.zeros(0), smooth=[r.smooth_loss.count, r.smooth_loss.val]))
 
 def put_run_state(
-    learn, # the `Learner` of the run that continues
+    learn:Any, # the `Learner` of the run that continues
     s:dict, # from `run_state`
     own:dict # what belongs to this process alone
-):
+) -> None:
     "Give everything back. Raises one of Python's errors where something does not fit."
     device,model,r,old = learn.dls.device,get_model(learn.model),learn.recorder,s['recorder']
     values = _to(s['values'], device)
@@ -362,75 +365,85 @@ def put_run_state(
 def save_config(
     folder:Path, # a run folder
     o:Options # of the run
-):
+) -> None:
     "Write config.json."
     with atomic_path(folder/'config.json') as tmp: tmp.write_text(json.dumps(o.as_dict(), indent=1))
 
+# %% ../nbs/03d_state.ipynb #c043b
 class StateCallback(Callback):
     "Saves the run after every epoch, every `save_state_minutes`, and before it stops for a signal; continues from a state."
     order,run_valid = 90,False # behind all others
+    saved:Any # the state to continue from, until it is restored
+    stopped:Interrupted|None
     def __init__(self,
         path:Path, # the file
         o:Options, # of the run
         state:dict|None=None, # from `find_state`
-        caught:list=() # signals that ask to stop, from `stop_signals`
-    ):
+        caught:Sequence=() # signals that ask to stop, from `stop_signals`
+    ) -> None:
         self.path,self.o,self.saved,self.caught,self.stopped = path,o,state,caught,None
         self.start = state['epoch'] if state else 0
 
-    def before_fit(self):
+    def before_fit(self) -> None:
         self.run = not hasattr(self.learn, 'lr_finder')
         self.images,self.saved_at = fingerprint(self.dls.train.dataset),time.monotonic()
         with _fits(self.path): same = not self.saved or self.saved['images'] == self.images
         if not same: raise OptionError('dataroot', self.o.dataroot, 'its images are not those that the run was begun with')
 
-    def before_epoch(self):
+    def before_epoch(self) -> None:
         if self.epoch >= self.start: return
         self.learn.train_iter = (self.epoch+1)*len(self.dls.train)
         with _fits(self.path): self.recorder.log += self.saved['recorder']['values'][self.epoch]
         raise CancelEpochException
 
-    def before_train(self):
+    def before_train(self) -> None:
         dl,self.first = self.dls.train,0
         if self.saved: self._restore(dl)
         self.rng = dl.rng.getstate()
         self.images_of_pass = next_pass(dl, self.first, self.ready if self.first else lambda: None)
+    def before_batch(self) -> None: self.learn.iter += self.first
 
-    def _restore(self, dl):
-        s,self.saved = self.saved,None
-        with _fits(self.path):
-            own = _own_share(s['ranks'], s['options']['seed'] + s['train_iter'])
-            put_run_state(self.learn, s, own)
-            if self.o.max_epoch != s['options']['max_epoch']: self.learn.pct_train = (s['epoch'] + s['batch']/s['n_batches'])/self.o.max_epoch
-            dl.rng.setstate((s['rng'][0], tuple(s['rng'][1]), s['rng'][2]))
-            self.first,self.ready = s['batch']*len(dl)//s['n_batches'],lambda: set_random_states(own['random'], self.dls.device)
-            self.ready()
-        if rank() == 0: save_config(self.path.parent, self.o)
+# %% ../nbs/03d_state.ipynb #c043c
+@patch
+def _restore(self:StateCallback, dl:UnpairedDL) -> None:
+    s,self.saved = self.saved,None
+    with _fits(self.path):
+        own = _own_share(s['ranks'], s['options']['seed'] + s['train_iter'])
+        put_run_state(self.learn, s, own)
+        if self.o.max_epoch != s['options']['max_epoch']: self.learn.pct_train = (s['epoch'] + s['batch']/s['n_batches'])/self.o.max_epoch
+        dl.rng.setstate((s['rng'][0], tuple(s['rng'][1]), s['rng'][2]))
+        self.first,self.ready = s['batch']*len(dl)//s['n_batches'],lambda: set_random_states(own['random'], self.dls.device)
+        self.ready()
+    if rank() == 0: save_config(self.path.parent, self.o)
 
-    def before_batch(self): self.learn.iter += self.first
-    def after_batch(self):
-        late,asked = most(time.monotonic() - self.saved_at >= 60*self.o.save_state_minutes, max(self.caught, default=0))
-        if asked or late: self._save(self.epoch, self.iter+1, self.rng)
-        self._stop_if(asked, self.epoch, self.iter+1)
+# %% ../nbs/03d_state.ipynb #c043d
+@patch
+def after_batch(self:StateCallback) -> None:
+    late,asked = most(time.monotonic() - self.saved_at >= 60*self.o.save_state_minutes, max(self.caught, default=0))
+    if asked or late: self._save(self.epoch, self.iter+1, self.rng)
+    self._stop_if(asked, self.epoch, self.iter+1)
 
-    def after_epoch(self):
-        if self.epoch < self.start: return
-        self._save(self.epoch+1, 0, self.dls.train.rng.getstate())
-        self._stop_if(*most(max(self.caught, default=0)), self.epoch+1, 0)
+@patch
+def after_epoch(self:StateCallback) -> None:
+    if self.epoch < self.start: return
+    self._save(self.epoch+1, 0, self.dls.train.rng.getstate())
+    self._stop_if(most(max(self.caught, default=0))[0], self.epoch+1, 0)
 
-    def _save(self, epoch, batch, rng):
-        self.finite.check()
-        model = get_model(self.model)
-        own = dict(random=random_states(self.dls.device), model=model if hasattr(type(model), 'resumed') else None)
-        tensors = {}
-        ranks = gathered(_unpack(_pack(own, '', tensors), tensors))
-        if rank(): return
-        save_state(self.path, dict(options=self.o.as_dict(), images=self.images, epoch=epoch, batch=batch, n_batches=len(self.dls.train), rng=rng, ranks=ranks) | run_state(self.learn))
-        self.saved_at = time.monotonic()
+@patch
+def _save(self:StateCallback, epoch:int, batch:int, rng:tuple) -> None:
+    self.finite.check()
+    model = get_model(self.model)
+    own = dict(random=random_states(self.dls.device), model=model if hasattr(type(model), 'resumed') else None)
+    tensors:dict[str, Tensor] = {}
+    ranks = gathered(_unpack(_pack(own, '', tensors), tensors))
+    if rank(): return
+    save_state(self.path, dict(options=self.o.as_dict(), images=self.images, epoch=epoch, batch=batch, n_batches=len(self.dls.train), rng=rng, ranks=ranks) | run_state(self.learn))
+    self.saved_at = time.monotonic()
 
-    def _stop_if(self, asked, epoch, batch):
-        if not asked: return
-        number = signal.Signals(int(asked))
-        done = f'{epoch} epochs' + f' and {batch} of {len(self.dls.train)} steps'*bool(batch)
-        self.stopped = Interrupted(f'{number.name} after {done}: the run is saved; the same command continues it', number)
-        raise CancelFitException
+@patch
+def _stop_if(self:StateCallback, asked:float, epoch:int, batch:int) -> None:
+    if not asked: return
+    number = signal.Signals(int(asked))
+    done = f'{epoch} epochs' + f' and {batch} of {len(self.dls.train)} steps'*bool(batch)
+    self.stopped = Interrupted(f'{number.name} after {done}: the run is saved; the same command continues it', number)
+    raise CancelFitException

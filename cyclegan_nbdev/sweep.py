@@ -8,6 +8,7 @@ __all__ = ['sweep_runs', 'RunFailed', 'sweep_table', 'plot_sweep', 'run_sweep']
 # %% ../nbs/04c_sweep.ipynb #f5f12ad0
 import itertools, json, os, re
 from pathlib import Path
+from typing import Iterable
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -19,7 +20,7 @@ from .data import image_grid
 from .validate import METRICS, read_scores
 
 # %% ../nbs/04c_sweep.ipynb #bdefb1af
-def _read_plan(config):
+def _read_plan(config:str|Path) -> tuple[Path, dict, dict]:
     "The parts of a sweep's file. Raises `DataError` or `OptionError`."
     try: plan = yaml.safe_load(check_file(config).read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as e: raise DataError(f'{config}: not YAML ({one_line(e)[:160]})') from None
@@ -50,7 +51,7 @@ def sweep_runs(
     return folder,runs
 
 # %% ../nbs/04c_sweep.ipynb #095d628e
-def _is_done(report, options):
+def _is_done(report:Path, options:dict) -> bool:
     "Whether a run's report is there, made with these options."
     try: return json.loads(report.read_text())['metadata']['papermill']['parameters'] == options and (Path(options['outputs_dir'])/'history.csv').exists()
     except (OSError, ValueError, KeyError, TypeError): return False
@@ -58,7 +59,7 @@ def _is_done(report, options):
 class RunFailed(CycleGANError):
     "A run of a sweep has ended in an error."
 
-def _execute(notebook, options, report):
+def _execute(notebook:str|Path, options:dict, report:Path) -> None:
     "Execute a notebook as a run's report; a failed one is kept as `.failed.ipynb`. Raises `RunFailed`."
     import papermill
     from nbclient.exceptions import DeadKernelError
@@ -87,16 +88,16 @@ def sweep_table(
         rows.append(row)
     return pd.DataFrame(rows)
 
-def _curve(folder):
+def _curve(folder:Path) -> tuple[str, Iterable, Iterable]:
     "What is drawn of a run: its name, the epochs and the values."
     if scores := read_scores(folder): return METRICS[0],[r['epoch'] for r in scores],[r[METRICS[0]] for r in scores]
     h = pd.read_csv(folder/'history.csv')
     return 'cycle losses',h.epoch,h.C_A + h.C_B
 
-def _samples(folder):
+def _samples(folder:Path) -> list|None:
     "A and B with their translations, of the last epoch."
     last = max((int(p.name.split('_')[0]) for p in (folder/'imgs').glob('*_fake_B.jpg')), default=None)
-    return last is not None and [Image.open(folder/f'imgs/{last}_{k}.jpg') for k in ('img_A', 'fake_B', 'img_B', 'fake_A')]
+    return None if last is None else [Image.open(folder/f'imgs/{last}_{k}.jpg') for k in ('img_A', 'fake_B', 'img_B', 'fake_A')]
 
 def plot_sweep(
     folder:Path, # of the sweep
@@ -117,7 +118,7 @@ def plot_sweep(
     return fig
 
 # %% ../nbs/04c_sweep.ipynb #37843372
-def _results(folder, runs):
+def _results(folder:Path, runs:dict) -> pd.DataFrame:
     "Write table.csv and sweep.png."
     table = sweep_table(folder, runs)
     with atomic_path(folder/'table.csv') as f: table.to_csv(f, index=False)

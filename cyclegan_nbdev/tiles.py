@@ -9,7 +9,7 @@ __all__ = ['Rows', 'conv_rows', 'up_rows', 'Store', 'bands_of', 'norm_rows', 'pe
 import math, tempfile, weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable, Iterable
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ class Rows:
     ) -> 'Rows':
         return Rows(lambda a,b: f(self.read(a, b)), self.c, self.h, self.w)
 
-def _with_border(src, a, b, mode):
+def _with_border(src:Rows, a:int, b:int, mode:str) -> Tensor:
     "Rows a to b, where those outside the picture are what padding makes of them."
     n = src.h
     if mode == 'CONSTANT': return F.pad(src.read(max(a, 0), min(b, n)), (0, 0, max(-a, 0), max(b-n, 0)))
@@ -49,8 +49,8 @@ def conv_rows(
 ) -> Rows:
     "A convolution."
     k,s = m.kernel_size[0],m.stride[0]
-    p,mode = (m.pad,m.pad_mode) if isinstance(m, PaddedConv2d) else (m.padding[0],'CONSTANT')
-    def read(a, b):
+    p,mode = (m.pad,m.pad_mode) if isinstance(m, PaddedConv2d) else (int(m.padding[0]),'CONSTANT')
+    def read(a:int, b:int) -> Tensor:
         x = _with_border(src, a*s - p, (b-1)*s - p + k, mode).to(m.weight.device)
         if mode == 'REFLECT': x = F.pad(x, (p, p, 0, 0), 'reflect')
         if mode == 'SYMMETRIC': x = torch.cat([x[...,:p].flip(3), x, x[...,src.w-p:].flip(3)], 3)
@@ -62,35 +62,31 @@ def up_rows(
     m:nn.ConvTranspose2d # may have an attribute `crop_end`: the last row and column are cut off
 ) -> Rows:
     "A transposed convolution: row i of the input reaches rows s·i - p to s·i - p + k - 1."
-    k,s,p,extra,cut = m.kernel_size[0],m.stride[0],m.padding[0],m.output_padding[0],int(getattr(m, 'crop_end', False))
+    k,s,p,extra,cut = m.kernel_size[0],m.stride[0],int(m.padding[0]),m.output_padding[0],int(getattr(m, 'crop_end', False))
     h,w = ((d-1)*s - 2*p + k + extra - cut for d in (src.h, src.w))
-    def read(a, b):
+    def read(a:int, b:int) -> Tensor:
         first,last = max(-((k-1-a-p)//s), 0),min((b-1+p)//s + 1, src.h)
         y = F.conv_transpose2d(src.read(first, last).to(m.weight.device), m.weight, m.bias, s, (0, p), (extra, extra))
         return y[:,:,a+p-s*first:b+p-s*first,:w]
     return Rows(read, m.out_channels, h, w)
 
 # %% ../nbs/02c_tiles.ipynb #c011
-def _in_memory(c, h, w):
-    "Rows that can be written and read, and what holds them."
+def _in_memory(c:int, h:int, w:int) -> tuple[Rows, Callable, Any]:
+    "Rows to read, what writes them, and what holds them."
     x = torch.empty(1, c, h, w)
-    rows = Rows(lambda a,b: x[:,:,a:b], c, h, w)
-    rows.write = lambda a,b,v: x[:,:,a:b].copy_(v)
-    return rows,x
+    return Rows(lambda a,b: x[:,:,a:b], c, h, w),lambda a,b,v: x[:,:,a:b].copy_(v),x
 
-def _in_file(c, h, w, folder):
+def _in_file(c:int, h:int, w:int, folder:str|Path|None) -> tuple[Rows, Callable, Any]:
     "The same in a file."
     f = tempfile.TemporaryFile(dir=folder)
-    def read(a, b):
+    def read(a:int, b:int) -> Tensor:
         f.seek(4*c*w*a)
         return torch.from_numpy(np.fromfile(f, np.float32, c*w*(b-a))).view(b-a, c, w).transpose(0, 1)[None]
-    def write(a, b, x):
+    def write(a:int, b:int, x:Tensor) -> None:
         f.seek(4*c*w*a)
-        try: f.write(x[0].transpose(0, 1).contiguous().cpu().numpy()); f.flush()
+        try: f.write(x[0].transpose(0, 1).contiguous().cpu().numpy().data); f.flush()
         except OSError as e: raise OSError(f'{folder or tempfile.gettempdir()}: no room for the bands of a large picture ({e.strerror}); TMPDIR names another folder') from None
-    rows = Rows(read, c, h, w)
-    rows.write = write
-    return rows,f
+    return Rows(read, c, h, w),write,f
 
 # %% ../nbs/02c_tiles.ipynb #c012
 class Store:
@@ -98,7 +94,7 @@ class Store:
     def __init__(self,
         memory:float=1., # GiB of memory to use
         folder:str|Path|None=None # for the files; None: the system's folder for temporary files
-    ):
+    ) -> None:
         self.room,self.folder,self.on_disk,self.most_on_disk = int(memory*2**30),folder,0,0
 
     def keep(self,
@@ -110,16 +106,16 @@ class Store:
         shape = src.c,src.h,src.w
         size = 4*math.prod(shape)
         fits = size <= self.room
-        rows,holder = _in_memory(*shape) if fits else _in_file(*shape, self.folder)
+        rows,write,holder = _in_memory(*shape) if fits else _in_file(*shape, self.folder)
         self._account(fits, size)
         weakref.finalize(holder, self._account, fits, -size)
         for a,b in bands:
             x = src.read(a, b)
             see(x)
-            rows.write(a, b, x)
+            write(a, b, x)
         return rows
 
-    def _account(self, in_memory, size):
+    def _account(self, in_memory:bool, size:int) -> None:
         if in_memory: self.room -= size
         else: self.on_disk += size; self.most_on_disk = max(self.most_on_disk, self.on_disk)
 
@@ -134,8 +130,8 @@ def bands_of(
 # %% ../nbs/02c_tiles.ipynb #c017
 class _Moments:
     "Mean and variance of every channel, from bands."
-    def __init__(self): self.n,self.mean,self.m2 = 0,0.,0.
-    def __call__(self, x):
+    def __init__(self) -> None: self.n,self.mean,self.m2 = 0,*torch.zeros(2, dtype=torch.float64)
+    def __call__(self, x:Tensor) -> None:
         var,mean = (v.double() for v in torch.var_mean(x, (0, 2, 3), correction=0))
         m = x.shape[2]*x.shape[3]
         d,total = mean - self.mean,self.n + m
@@ -143,11 +139,11 @@ class _Moments:
         self.m2 = self.m2 + var*m + d*d*self.n*m/total
         self.n = total
     @property
-    def var(self): return self.m2/self.n
+    def var(self) -> Tensor: return self.m2/self.n
 
 def norm_rows(
     src:Rows, # what goes in
-    m:nn.Module, # instance norm (a GroupNorm with a group for each channel) or batch norm
+    m:nn.GroupNorm|nn.BatchNorm2d, # instance norm (a GroupNorm with a group for each channel) or batch norm
     store:Store, # keeps what goes in, if it is small enough
     n:int, # bands for the first pass
     keep_height:int # highest activation that is kept
@@ -164,7 +160,7 @@ def norm_rows(
     return src.map(lambda x: F.batch_norm(x.to(mean.device), mean, var, m.weight, m.bias, False, 0., m.eps))
 
 # %% ../nbs/02c_tiles.ipynb #c020
-def _through(src, layers, *how):
+def _through(src:Rows, layers:Iterable, *how:Any) -> Rows:
     "Rows after a sequence of layers."
     for m in layers:
         if m == 'keep': src = _kept(src, *how)
@@ -178,23 +174,23 @@ def _through(src, layers, *how):
         elif not isinstance(m, nn.Dropout): raise TypeError(f'no way to translate {type(m).__name__} in bands')
     return src
 
-def _block(src, m, *how):
+def _block(src:Rows, m:ResnetBlock, *how:Any) -> Rows:
     "x + f(x), kept: the next block wants it several times."
     f = _through(src, m.layers, *how)
     return _kept(Rows(lambda a,b: src.read(a, b).to(next(m.parameters()).device) + f.read(a, b), src.c, src.h, src.w), *how)
 
-def _kept(src, store, n, keep_height): return store.keep(src, bands_of(src.h, n))
+def _kept(src:Rows, store:Store, n:int, keep_height:int) -> Rows: return store.keep(src, bands_of(src.h, n))
 
-def _resnet(net, src, *how): return _through(src, [*net.encoder, 'keep', *net.blocks, *net.decoder], *how)
+def _resnet(net:Any, src:Rows, *how:Any) -> Rows: return _through(src, [*net.encoder, 'keep', *net.blocks, *net.decoder], *how)
 
-def _unet(net, src, *how):
+def _unet(net:UnetGenerator, src:Rows, *how:Any) -> Rows:
     skips = []
-    for layer in net.down: skips.append(src := _through(src, layer, *how))
-    src = _through(skips.pop(), net.up[-1], *how)
+    for layer in net.down: skips.append(src := _through(src, [layer], *how))
+    src = _through(skips.pop(), [net.up[-1]], *how)
     for layer in reversed(net.up[:-1]):
         skip = skips.pop()
         both = Rows(lambda a,b,x=skip,y=src: torch.cat([x.read(a, b), y.read(a, b)], 1), skip.c + src.c, src.h, src.w)
-        src = _through(both, layer, *how)
+        src = _through(both, [layer], *how)
     return src
 
 # %% ../nbs/02c_tiles.ipynb #c021
@@ -221,8 +217,8 @@ def translate_in_bands(
     h = x.shape[2]
     n = min(max(math.ceil(2*peak_memory(net, *x.shape[2:])/memory), 1), max(h//8, 1)) # half for bands, half for what is kept
     store = store or Store(memory/2, folder)
-    src = Rows(lambda a,b: x[:,:,a:b].to(device), *x.shape[1:])
-    y = (_unet if isinstance(net, UnetGenerator) else _resnet)(net, src, store, n, h//4)
+    how = Rows(lambda a,b: x[:,:,a:b].to(device), *x.shape[1:]),store,n,h//4
+    y = _unet(net, *how) if isinstance(net, UnetGenerator) else _resnet(net, *how)
     out = torch.empty(1, y.c, y.h, y.w)
     for a,b in bands_of(y.h, n): out[:,:,a:b] = y.read(a, b)
     return out

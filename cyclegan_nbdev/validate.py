@@ -10,6 +10,7 @@ __all__ = ['final_generators', 'test_pairs', 'translations', 'score_pairs', 'sco
 import csv, json, math
 from functools import partial
 from pathlib import Path
+from typing import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from fastai.learner import Learner
 from fastai.metrics import ValueMetric
 from fastai.torch_core import get_model
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from .checkpoint import save_network
 from .core import DataError, OptionError, Options, atomic_path, place
@@ -52,8 +53,8 @@ def test_pairs(
 def translations(
     G_A:nn.Module, # a generator in evaluation mode
     dl:UnpairedDL, # test images
-    numbers # of images in the loader's A
-): # pairs of Pillow images
+    numbers:Iterable[int] # of images in the loader's A
+) -> Iterator[tuple[Image.Image, Image.Image]]: # pairs of Pillow images
     "Test photos, and what a generator makes of them."
     device = next(G_A.parameters()).device
     for i in numbers: # one at a time: in memory less than a step of training
@@ -69,7 +70,7 @@ def score_pairs(
     "Score the label maps that a generator makes of test photos."
     c,images = Confusion(palette),[]
     for (name,_,label),(photo,fake) in zip(pairs, translations(G_A, dl, [i for _,i,_ in pairs])):
-        true = read_image(label).resize(fake.size, Image.NEAREST)
+        true = read_image(label).resize(fake.size, Image.Resampling.NEAREST)
         images.append((c.add(fake, true), name, photo, fake, true))
     return c,sorted(images, key=lambda im: im[:2])
 
@@ -107,12 +108,13 @@ def best_scores(
 # %% ../nbs/03e_validate.ipynb #8b29335f
 class SetDistance:
     "Compares what a generator makes of test photos with the test images of B, as sets. Raises `OptionError` or `DataError` for weights that cannot be used."
-    def __init__(self, weights:str): # inception, or the path of the extractor's weights
+    real:Tensor|None = None # features of the test images of B
+    def __init__(self, weights:str) -> None: # inception, or the path of the extractor's weights
         self.net = first_then_others(lambda: load_extractor(weights))
-        self.name,self.real = DISTANCES[not is_genuine(self.net.label)],None
+        self.name = DISTANCES[not is_genuine(str(self.net.label))]
 
     def __call__(self,
-        fakes, # what the generator made: Pillow images
+        fakes:Iterable[Image.Image], # what the generator made: Pillow images
         dl:UnpairedDL # test images
     ) -> tuple[float, dict]: # the distance; how it was measured
         "Measure the distance."
@@ -127,10 +129,11 @@ class SetDistance:
 class ScoreCallback(Callback):
     "Scores G_A on test images every `eval_epochs` epochs and keeps the networks of the best. Raises `OptionError` or `DataError` for what cannot be scored by."
     order,run_valid,resumed = 67,False,('rows',) # behind the check for finite numbers and the clock of the history
+    rows:list[dict] # of scores.csv
     def __init__(self,
         folder:Path, # the run folder
         o:Options # `palette`, `extractor`, `eval_epochs`, `best_metric`
-    ):
+    ) -> None:
         self.folder,self.o,self.rows = folder,o,[]
         if o.best_metric == 'kid' and not o.extractor: raise OptionError('best_metric', 'kid', 'give an extractor too: inception, or the path of its weights')
         self.classes = Palette.load(o.palette) if o.palette else None
@@ -152,16 +155,16 @@ class ScoreCallback(Callback):
         if self.distance and min(n, len(dl.dataset.B)) < 2: raise OptionError('extractor', self.o.extractor, 'a distance between sets needs at least 2 test images of A and of B')
         return self
 
-    def before_fit(self): self.run = bool(self.names) and not hasattr(self.learn, 'lr_finder')
-    def before_train(self):
+    def before_fit(self) -> None: self.run = bool(self.names) and not hasattr(self.learn, 'lr_finder')
+    def before_train(self) -> None:
         if self.epoch == 0 and not self.rows: self._evaluate(0)
-    def after_train(self):
+    def after_train(self) -> None:
         epoch = self.epoch+1
         if epoch % self.o.eval_epochs == 0 or epoch == self.n_epoch: self._evaluate(epoch)
 
-    def _evaluate(self, epoch):
+    def _evaluate(self, epoch:int) -> None:
         G_A = final_generators(self.learn)[0]
-        row,fakes = self._labels(epoch, G_A) if self.classes else ({}, (f for _,f in translations(G_A, self.dl, range(len(self.dl.dataset.A)))))
+        row,fakes = self._labels(epoch, G_A, self.classes) if self.classes else ({}, (f for _,f in translations(G_A, self.dl, range(len(self.dl.dataset.A)))))
         if self.distance:
             self.distance.net.to(self.dls.device)
             row[self.distance.name],how = self.distance(fakes, self.dl)
@@ -176,16 +179,16 @@ class ScoreCallback(Callback):
         self.history.note(row)
         if best_scores(self.o, self.rows) is self.rows[-1]: self._keep(epoch)
 
-    def _labels(self, epoch, G_A):
-        c,images = score_pairs(G_A, self.dl, self.pairs, self.classes)
-        self._write('confusion.csv', [['true \\ found', *self.classes.names], *([n, *row] for n,row in zip(self.classes.names, c.matrix.tolist()))])
+    def _labels(self, epoch:int, G_A:nn.Module, classes:Palette) -> tuple[dict, list]:
+        c,images = score_pairs(G_A, self.dl, self.pairs, classes)
+        self._write('confusion.csv', [['true \\ found', *classes.names], *([n, *row] for n,row in zip(classes.names, c.matrix.tolist()))])
         with atomic_path(self.folder/f'imgs/{epoch}_worst.png') as tmp: image_grid([im[2:] for im in images[:4]], ['photo', 'generated', 'true']).save(tmp)
         return {m:getattr(c.scores, m) for m in METRICS},[im[3] for im in images]
 
-    def _keep(self, epoch):
+    def _keep(self, epoch:int) -> None:
         G_A,G_B = final_generators(self.learn)
         for role,net in dict(G_A=G_A, G_B=G_B, D_A=get_model(self.model).D_A, D_B=get_model(self.model).D_B).items(): save_network(self.folder/f'ckpt/{role}_best.safetensors', net, role, self.o, epoch)
         self.model.train()
 
-    def _write(self, name, rows):
+    def _write(self, name:str, rows:Iterable) -> None:
         with atomic_path(self.folder/name) as tmp, open(tmp, 'w', newline='') as f: csv.writer(f).writerows(rows)

@@ -29,13 +29,17 @@ def drift(command, parts, remedy):
     "What `command` would change in `parts`, found in a copy."
     with tempfile.TemporaryDirectory() as d:
         copy = Path(d)/ROOT.name
-        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns('.git', '.venv', 'outputs*', 'runs', '__pycache__', '.ipynb_checkpoints', '*.egg-info'))
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns('.git', '.venv', 'outputs*', 'runs', '.mypy_cache', '__pycache__', '.ipynb_checkpoints', '*.egg-info'))
         code,said = run(*command, cwd=copy)
         if code: return said
         files = {f.relative_to(top) for top in (ROOT, copy) for part in parts for f in [top/part, *(top/part).rglob('*')]
                  if f.is_file() and f.suffix in ('.py', '.ipynb', '.md') and '.ipynb_checkpoints' not in f.parts}
         changed = [str(f) for f in sorted(files) if not ((ROOT/f).exists() and (copy/f).exists() and filecmp.cmp(ROOT/f, copy/f, shallow=False))]
         return f"{', '.join(changed)}: run {remedy} and commit" if changed else ''
+
+def types():
+    code,said = run(BIN/'mypy')
+    return said if code else ''
 
 def notebook(nb):
     code,said = run(BIN/'nbdev_test', '--path', nb)
@@ -75,6 +79,7 @@ if __name__ == '__main__':
     check('clean notebooks', lambda: drift([BIN/'nbdev_clean'], ['nbs'], 'nbdev_clean'))
     check('package follows notebooks', lambda: drift([BIN/'nbdev_export'], ['cyclegan_nbdev'], 'nbdev_export'))
     check('README follows index', lambda: drift([sys.executable, ROOT/'scripts/readme.py'], ['README.md'], 'make readme'))
+    check('types', types)
     for nb in sorted((ROOT/'nbs').glob('*.ipynb')): check(f'nbdev_test {nb.name}', lambda: notebook(nb))
     check('links and names in the documents', lambda: script('scripts/docs.py'))
     check('bad input', lambda: script('tests/bad_input.py'))

@@ -11,7 +11,7 @@ from PIL import Image
 def slim(output):
     "Large pictures as JPEG, no wider than a page shows them: a photo-like PNG is ten times the size."
     png = output.get('data', {}).get('image/png')
-    if png and len(png) > 60_000:
+    if png and len(png) > 40_000:
         with Image.open(io.BytesIO(base64.b64decode(png))) as im, io.BytesIO() as f:
             if im.height > 300: im.thumbnail((640, 2000), Image.LANCZOS) # grids of images; curves are wide and low
             im.convert('RGB').save(f, 'JPEG', quality=50, optimize=True)

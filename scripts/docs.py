@@ -82,7 +82,7 @@ def render(out):
     exporter = HTMLExporter(embed_images=True)
     for path in sorted((ROOT/'nbs').rglob('*.ipynb')):
         nb = nbformat.read(path, 4)
-        nb.cells = [c for c in nb.cells if not c.source.startswith(('#| hide', '#| default_exp'))]
+        nb.cells = [c for c in nb.cells if c.cell_type != 'raw' and not c.source.startswith(('#| hide', '#| default_exp'))]
         html,_ = exporter.from_notebook_node(nb, {'metadata':{'path':str(path.parent), 'name':path.stem}})
         to = out/path.relative_to(ROOT/'nbs').with_suffix('.html')
         to.parent.mkdir(parents=True, exist_ok=True)

@@ -143,8 +143,17 @@ def table(c):
     c.do('cyclegan_train', '--dataroot', 'scenes', *all_of_them, *OPTIONS, '--load_size', 36, '--n_epochs', 1, '--max_epoch', 1, '--outputs_dir', 'options')
     for x in options: c.do('python', '-c', f"from cyclegan_nbdev.cli import train_parser; from cyclegan_nbdev.core import Options; o = train_parser().parse({x.split()!r}); del o['dry_run']; Options.of(o)")
 
+def everything_named(c):
+    "The README's tables have every notebook and command, and CONTRIBUTING says where things are."
+    commands = re.findall(r'(cyclegan_\w+)=', (c.clone/'settings.ini').read_text())
+    notebooks = [f.stem for f in sorted((c.clone/'nbs').glob('[0-9]*.ipynb'))]
+    tutorials = [f.name for f in sorted((c.clone/'nbs/tutorials').glob('*.ipynb'))]
+    where = (c.clone/'CONTRIBUTING.md').read_text()
+    missing = [x for x in commands if f'| `{x}' not in c.readme] + [x for x in notebooks if f'| [{x}](' not in c.readme or f'`{x}`' not in where] + [x for x in tutorials if x not in c.readme]
+    if missing or len(commands) < 10 or len(notebooks) < 25: raise AssertionError(f'not named: {missing}')
+
 TASKS = dict([('train the demo', train_demo), ('train on folders of your own', train_own), ('go on with a run that was stopped', resume), ('predict one picture', predict_one), ('evaluate', evaluate),
-              ('distil', distil), ('export to ONNX and run it without PyTorch', export_and_run), ('open the page', open_page), ('the commands for those who come from elsewhere', table)])
+              ('distil', distil), ('export to ONNX and run it without PyTorch', export_and_run), ('open the page', open_page), ('the commands for those who come from elsewhere', table), ('everything is named', everything_named)])
 
 def main():
     args,results = arguments.parse_args(),[]

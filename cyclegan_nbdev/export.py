@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORMATS', 'PRECISIONS', 'TOLERANCE', 'Pixels', 'program', 'to_onnx', 'run_onnx', 'compare', 'comparison_table',
            'to_pt2', 'run_pt2', 'to_aoti', 'run_aoti', 'to_openvino', 'run_openvino', 'to_mindir', 'run_mindspore',
-           'export']
+           'to_executorch', 'run_executorch', 'export']
 
 # %% ../nbs/08_export.ipynb #01101fe1
 import importlib.util, json, logging, os, shutil, sys, tempfile, time, warnings
@@ -51,9 +51,10 @@ class Pixels(nn.Module):
         rows,cols = torch.arange(h) + (H-h)//2,torch.arange(w) + (W-w)//2 # gathered: a slice would fix whether anything is cut
         return ((y[:,:,rows][...,cols] + 1)*127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
-# %% ../nbs/08_export.ipynb #c9f72f8b
+# %% ../nbs/08_export.ipynb #b822dc4a
 def program(
-    net:nn.Module # a generator, or `Pixels` around one; in evaluation mode
+    net:nn.Module, # a generator, or `Pixels` around one; in evaluation mode
+    most:int|None=None # largest side in pixels, for runtimes that plan their memory; they get batches of at most 4, and no `Pixels`
 ) -> torch.export.ExportedProgram:
     "The computation of a generator, for any batch and size."
     if isinstance(net, Pixels):
@@ -61,8 +62,9 @@ def program(
         x,dims = torch.zeros(2, 2*least+3, 3*least+1, _planes(net), dtype=torch.uint8),{1:Dim('height', min=least), 2:Dim('width', min=least)}
     else:
         m = _multiple(net)
-        x,dims = torch.zeros(2, _planes(net), 4*m, 5*m),{2:m*Dim('height', min=2), 3:m*Dim('width', min=2)}
-    with torch.no_grad(): return torch.export.export(net, (x,), dynamic_shapes=({0:Dim('batch'), **dims},), prefer_deferred_runtime_asserts_over_guards=True)
+        x,limit = torch.zeros(2, _planes(net), 4*m, 5*m),dict(min=2, max=most and max(most//m, 5))
+        dims = {2:m*Dim('height', **limit), 3:m*Dim('width', **limit)}
+    with torch.no_grad(): return torch.export.export(net, (x,), dynamic_shapes=({0:Dim('batch', max=most and 4), **dims},), prefer_deferred_runtime_asserts_over_guards=not most)
 
 @contextmanager
 def _quiet() -> Iterator[None]:
@@ -217,13 +219,29 @@ def run_mindspore(path:Path, python:str) -> Callable[[Tensor], Tensor]:
     run = run_mindir(path, python)
     return lambda x: torch.from_numpy(run(x.numpy()))
 
-# %% ../nbs/08_export.ipynb #c18589be
+# %% ../nbs/08_export.ipynb #5c8cd737
+def to_executorch(path:str|Path, net:nn.Module, about:dict, side:int) -> None:
+    "Write ExecuTorch's file, which gives `about` by a method of that name."
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+    with _quiet():
+        edge = to_edge_transform_and_lower(program(net, 2*side), partitioner=[XnnpackPartitioner()], constant_methods=dict(about=json.dumps(about)))
+        Path(path).write_bytes(edge.to_executorch().buffer)
+
+def run_executorch(path:str|Path) -> Callable[[Tensor], Tensor]:
+    "The network as ExecuTorch runs it."
+    from executorch.runtime import Runtime
+    program = Runtime.get().load_program(path)
+    method = program.load_method('forward')
+    return lambda x: method.execute([x])[0].clone() # the next run writes into the same memory
+
+# %% ../nbs/08_export.ipynb #c060af3a
 FORMATS:dict[str, tuple[str, Callable, Callable, str|None, tuple]] = { # ending, write, run, extra, its packages
     'ONNX':('onnx', to_onnx, run_onnx, 'export', ('onnx', 'onnxscript', 'onnxruntime')), 'PT2':('pt2', to_pt2, run_pt2, None, ()),
     'AOTI':('aoti.pt2', to_aoti, run_aoti, None, ()), 'OPENVINO':('xml', to_openvino, run_openvino, 'openvino', ('openvino',)),
-    'MINDIR':('mindir', to_mindir, run_mindspore, 'mindspore', ('mindspore',))}
+    'EXECUTORCH':('pte', to_executorch, run_executorch, 'executorch', ('executorch',)), 'MINDIR':('mindir', to_mindir, run_mindspore, 'mindspore', ('mindspore',))}
 PRECISIONS = dict(ONNX=('fp32', 'fp16', 'int8'), OPENVINO=('fp32', 'bf16')) # fp32 alone elsewhere
-TOLERANCE = dict(fp32=1e-3, fp16=.004, bf16=.016, int8=.04) # an eighth, half of a grey level, two, five
+TOLERANCE = dict(fp32=1e-3, fp16=.002, bf16=.016, int8=.016) # an eighth, a quarter of a grey level, two, two
 
 def _check_export(o:ExportOptions) -> None:
     "Raise `OptionError` where this cannot be done."
@@ -234,7 +252,7 @@ def _check_export(o:ExportOptions) -> None:
     if missing := [p for p in packages if not importlib.util.find_spec(p) and not (p == 'mindspore' and o.mindspore_python)]:
         raise OptionError('file_format', o.file_format, f"needs {' and '.join(missing)}: pip install 'cyclegan_nbdev[{extra}]'" + (', or give mindspore_python' if extra == 'mindspore' else ''))
     if o.precision not in (can := PRECISIONS.get(o.file_format, ('fp32',))): raise OptionError('precision', o.precision, f'file_format={o.file_format} has {", ".join(can)}')
-    if o.pixels and o.file_format == 'MINDIR': raise OptionError('pixels', True, 'is not for file_format=MINDIR')
+    if o.pixels and o.file_format in ('MINDIR', 'EXECUTORCH'): raise OptionError('pixels', True, f'is not for file_format={o.file_format}')
 
 def _generator(path:str, option:str) -> tuple[nn.Module, dict]:
     "The generator of an option that names a network file, its header and channels."
@@ -245,23 +263,27 @@ def _generator(path:str, option:str) -> tuple[nn.Module, dict]:
     if assumed := header.get('assumed'): print(f'{path} does not tell', ', '.join(f"{k}={header['architecture'][k]}" for k in assumed), '(assumed)')
     return net,header
 
+def _side(header:dict) -> int: return header['image_size'] or 256
+
 def _about(net:nn.Module, header:dict, way:str, o:ExportOptions) -> dict[str, str]:
     "What a file says about itself: texts by name."
     m = _multiple(net)
     takes = f'uint8, N H W C, sides of at least {max(m+1, 8)}' if o.pixels else f'float32, N C H W in [-1, 1] ({header["normalisation"]}), sides divisible by {m}'
+    if o.file_format == 'EXECUTORCH': takes += f', at most {2*_side(header)}; at most 4 images'
     return dict(direction=way, domains=' to '.join(header['domains'][::1 if way == 'AtoB' else -1]), takes=takes, in_planes=str(_planes(net)), image_size=str(header['image_size']),
                 precision=o.precision, architecture=json.dumps(header['architecture']), epoch=str(header['epoch']), made_by=f'cyclegan_nbdev {__version__}')
 
-# %% ../nbs/08_export.ipynb #e9d384db
+# %% ../nbs/08_export.ipynb #284bc5d8
 def _export_one(folder:Path, net:nn.Module, header:dict, way:str, o:ExportOptions) -> dict:
     "Write one direction into a folder, and compare; its report. Raises `DataError` above the tolerance."
     ending,write,run,_,_ = FORMATS[o.file_format]
     name,about = f'{Path(o.file_name).name}_{way}',_about(net, header, way, o)
-    path,original,side = folder/f'{name}.{ending}',Pixels(net).eval() if o.pixels else net,header['image_size'] or 256
+    path,original,side = folder/f'{name}.{ending}',Pixels(net).eval() if o.pixels else net,_side(header)
     pictures = _pictures(o, _planes(net), way, 32 if o.precision == 'int8' else 4)
-    more = dict(MINDIR=[o.mindspore_python or sys.executable], OPENVINO=[o.precision]).get(o.file_format, [])
-    write(path, original, about, *([o.precision, (_batch(original, [p], side, side) for p in pictures)] if o.file_format == 'ONNX' else more))
-    found,kind = compare(original, run(path, *more), _batches(original, pictures, side)),'max' if o.precision == 'fp32' else 'mean'
+    both = dict(MINDIR=[o.mindspore_python or sys.executable], OPENVINO=[o.precision]).get(o.file_format, [])
+    to_write:dict[str, list] = dict(ONNX=[o.precision, (_batch(original, [p], side, side) for p in pictures)], EXECUTORCH=[side])
+    write(path, original, about, *both, *to_write.get(o.file_format, []))
+    found,kind = compare(original, run(path, *both), _batches(original, pictures, side)),'max' if o.precision == 'fp32' else 'mean'
     limit,worst = (o.tolerance or TOLERANCE[o.precision]) + (1/127.5 if o.pixels and kind == 'max' else 0),max(r[kind] for r in found)
     if not worst <= limit: raise DataError(f'{name}.{ending}: not written, its {"largest" if kind == "max" else "mean"} difference from PyTorch is {worst:.2g}, above the tolerance of {limit:.2g}')
     report = about | dict(file=path.name, format=o.file_format, bytes=sum(f.stat().st_size for f in folder.glob(f'{name}.*')), tolerance={kind:limit}, threads=torch.get_num_threads(), compared=found)

@@ -25,8 +25,8 @@ ROOT = Path(tempfile.mkdtemp(prefix='bad-input-'))
 OUT = ROOT/'out' # every case may write here; a refusal must not
 CASES = [] # name, what to do: it returns what is wrong, or nothing
 TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=1, platform='CPU', seed=5, outputs_dir=OUT, cache_dir=ROOT/'cache', dataroot=ROOT/'scenes')
-COMMANDS = dict(train=cli.train, predict=cli.predict, info=cli.info, aligned=cli.prepare_aligned, cityscapes=cli.prepare_cityscapes, scenes=cli.demo_scenes)
-PROGS = dict(train='cyclegan_train', predict='cyclegan_predict', info='cyclegan_info', aligned='cyclegan_prepare_aligned', cityscapes='cyclegan_prepare_cityscapes', scenes='cyclegan_demo_scenes')
+COMMANDS = dict(train=cli.train, predict=cli.predict, info=cli.info, aligned=cli.prepare_aligned, cityscapes=cli.prepare_cityscapes, scenes=cli.demo_scenes, sweep=cli.sweep)
+PROGS = dict(train='cyclegan_train', predict='cyclegan_predict', info='cyclegan_info', aligned='cyclegan_prepare_aligned', cityscapes='cyclegan_prepare_cityscapes', scenes='cyclegan_demo_scenes', sweep='cyclegan_sweep')
 
 # ways to ask, and what must come of it
 
@@ -502,6 +502,37 @@ def processes():
     process('a bad image in trainA', 1, ['cut5.png'], 'train', *argv_of(TINY | dict(dataroot=next(p for p in (ROOT/'sets').glob('*') if (p/'trainA/cut5.png').exists()))))
 
 NOW = [] # the case that is tried
+def elsewhere():
+    "URLs and shards."
+    d,G = ROOT/'far',ROOT/'nets/G_A.safetensors'
+    def zipped(name, **more):
+        shutil.copytree(ROOT/'scenes', d/name)
+        for f,b in more.items(): (d/name/'trainA'/f'{f}.png').write_bytes(b)
+        return f"zip://::{shutil.make_archive(d/name, 'zip', d/name)}"
+    d.mkdir()
+    (d/'text.zip').write_text('no archive')
+    (d/'shards/trainA').mkdir(parents=True); (d/'shards/trainB').mkdir(); (d/'shards/trainA/0.tar').write_text('no archive'); (d/'shards/trainB/0.tar').write_text('no archive')
+    refused('no archive', 'train', TINY | dict(dataroot=f'zip://::{d}/text.zip'), 1, 'text.zip')
+    refused('no such archive', 'train', TINY | dict(dataroot=f'zip://::{d}/none.zip'), 1, 'none.zip')
+    refused('a broken image in an archive', 'train', TINY | dict(dataroot=zipped('broken', x=b'no image')), 1, 'trainA/x.png', 'repair or remove it')
+    refused('a broken shard', 'train', TINY | dict(dataroot=f'file://{d}/shards'), 1, '0.tar')
+    refused('an unknown kind of URL', 'train', TINY | dict(dataroot='nothing://x'), 1, 'nothing://x')
+    refused('no such host', 'train', TINY | dict(dataroot='http://127.0.0.1:9/x'), 1, 'http://127.0.0.1:9/x')
+    refused('an archive without the folders', 'train', TINY | dict(dataroot=f"zip://trainA::{d}/broken.zip"), 2, 'dataroot', 'trainA')
+    refused('no images in it', 'predict', dict(input=f'file://{d}/shards/trainB/none', G_A_ckpt=G, outputs_dir=OUT, platform='CPU'), 1, 'trainB/none')
+    works('from an archive', 'predict', dict(input=f'zip://testA::{d}/broken.zip', G_A_ckpt=G, outputs_dir=OUT, platform='CPU'), lambda: not [*OUT.rglob('*.png')] and 'nothing written')
+
+def sweeps():
+    def plan(name, text):
+        (ROOT/f'bad/{name}.yaml').write_text(text)
+        return dict(config=ROOT/f'bad/{name}.yaml', notebook=ROOT/'nets/G_A.safetensors') # never executed
+    refused('no file', 'sweep', dict(config=ROOT/'none.yaml'), 1, 'none.yaml: no such file')
+    for name,text,code,words in (('not yaml', 'grid: [', 1, 'not YAML'), ('a list', '- 1', 1, 'not a sweep'), ('empty', '', 1, 'not a sweep'), ('no grid', 'common: {ngf: 8}', 2, 'grid'), ('one value', 'grid: {lr: 0.1}', 2, 'list of values'),
+                                 ('unknown option', 'grid: {l_r: [0.1]}', 2, 'did you mean lr'), ('impossible', 'grid: {lr: [0.1, -1]}', 2, 'lr=-1'), ('nested', 'grid: {lr: [[0.1]]}', 2, 'lr='), ('folder', 'common: {outputs_dir: x}\ngrid: {lr: [1]}', 2, 'outputs_dir'),
+                                 ('number', 'grid: {7: [1]}', 2, '7'), ('outputs', 'outputs_dir: [1]\ngrid: {lr: [1]}', 2, 'outputs_dir'), ('odd part', '7: 1\ngrid: {lr: [1]}', 2, '7')):
+        refused(name, 'sweep', plan(name, text), code, words)
+    refused('index', 'sweep', plan('good', 'grid: {lr: [0.1]}') | dict(index=1), 2, 'index=1')
+
 def _hung(*_):
     faulthandler.dump_traceback(sys.__stderr__)
     print(f'FAIL {NOW}: it hangs', flush=True, file=sys.__stdout__)
@@ -510,7 +541,7 @@ def _hung(*_):
 def main():
     word,start,failed = ' '.join(sys.argv[1:]),time.time(),0
     setup()
-    for part in (unreadable_images, readable_images, arrays, folders, options, checkpoints, runs, processes): part()
+    for part in (unreadable_images, readable_images, arrays, folders, options, checkpoints, runs, elsewhere, sweeps, processes): part()
     CASES.append(('nothing else was written', untouched(tree())))
     signal.signal(signal.SIGALRM, _hung)
     mine = [c for c in CASES if word in c[0]]

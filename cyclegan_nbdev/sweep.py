@@ -31,7 +31,9 @@ def _read_plan(config:str|Path) -> tuple[Path, dict, dict]:
     common,grid = plan.get('common') or {},plan.get('grid')
     if not isinstance(common, dict): raise OptionError('common', common, f'in {config}: give options with their values')
     if not isinstance(grid, dict) or not grid or not all(isinstance(v, list) and v for v in grid.values()): raise OptionError('grid', grid, f'in {config}: give options, each with a list of values')
-    return Path(plan.get('outputs_dir') or 'outputs_sweep'),common,grid
+    folder = plan.get('outputs_dir', 'outputs_sweep')
+    if not isinstance(folder, str) or not folder: raise OptionError('outputs_dir', folder, f'in {config}: give a folder')
+    return Path(folder),common,grid
 
 def sweep_runs(
     config:str|Path # a YAML file with `grid`, and perhaps `common` and `outputs_dir`
@@ -137,8 +139,8 @@ def run_sweep(
     "Make the runs of a sweep that are not done, then table.csv and sweep.png of all. Raises `DataError`, `OptionError` or `RunFailed`."
     at_least(1, count=count); at_least(0, index=index)
     if index >= count: raise OptionError('index', index, f'allowed: 0 to count-1, {count-1}')
-    check_file(notebook)
     folder,runs = sweep_runs(config)
+    check_file(notebook)
     failed = {}
     for name in [*runs][index::count]:
         if _is_done(folder/f'{name}.ipynb', runs[name][0]): print(f'{name}: done already', flush=True); continue

@@ -91,12 +91,14 @@ def equal_weights(tmp, n, batch):
     return f'float64, 50 steps of {batch} images: weights differ by at most {d:.1e}'
 
 def product_run(tmp):
-    o = dict(dataroot=tmp/'scenes', cache_dir=tmp/'cache', max_epoch=3, print_iter=4, **TINY)
+    o = dict(dataroot=tmp/'scenes', cache_dir=tmp/'cache', max_epoch=3, n_epochs=1, print_iter=4, **TINY)
     said = end(train(2, outputs_dir=tmp/'two', **o))
-    rows = history(tmp/'two')
+    end(train(1, outputs_dir=tmp/'one', batch_size=2, **o))
+    rows,alone = history(tmp/'two'),history(tmp/'one')
+    assert [(r['epoch'], r['step'], r['lr']) for r in rows] == [(r['epoch'], r['step'], r['lr']) for r in alone] and rows[0]['lr'] != rows[-1]['lr'], (rows, alone)
     assert [r['step'] for r in rows] == ['4', '8', '10', '14', '18', '20', '24', '28', '30'], rows # 20 images, 2 processes
     assert said.count('the run is in') == 1 and said.count('step 30,') == 1, said
-    return f'{len(rows)} lines of history, written once'
+    return f'{len(rows)} lines of history, written once; epochs, steps and learning rates of one process with the global batch'
 
 def resumed(tmp):
     "SIGTERM to all; the same command with 2 processes ends with the weights of an uninterrupted run, with 1 it ends well."

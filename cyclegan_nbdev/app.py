@@ -219,7 +219,7 @@ def _many_tab(gr:Any, ts:dict, limits:dict) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=280):
             way = gr.Radio(ways, value=ways[0][1], label='Direction', visible=len(ways) > 1, elem_id='way_many')
-            files = gr.File(file_count='multiple', label=f"Pictures (up to {limits['max_files']} files of {limits['max_upload']} MB)", height=260, elem_id='files')
+            files = gr.File(file_count='multiple', label=f"Up to {limits['max_files']} files of {limits['max_upload']} MB", height=260, elem_id='files')
             go = gr.Button('Translate all', variant='primary', elem_id='go')
         with gr.Column(scale=5, min_width=300):
             shown = gr.Gallery(label='Results', columns=4, height=420, object_fit='contain', format='png', elem_id='results', buttons=['fullscreen'])

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from .core import OptionError, atomic_path
+from .core import OptionError, Options, atomic_path
 from .distances import Distances, feature_distances, load_extractor
 from .palette import Palette
-from .scores import Confusion, FolderScores, Scores, plot_confusion, score_folders, scores_table, worst_images
+from .predict import newest_generators, predict
+from .scores import Confusion, FolderScores, Scores, match_files, plot_confusion, score_folders, scores_table, worst_images
 
 # %% ../nbs/07_evaluate.ipynb #c009
 def results_text(
@@ -56,28 +57,42 @@ class Evaluation:
         return f'```\n{self}\n```\n' + scores_table(self.scores.confusion)
 
 # %% ../nbs/07_evaluate.ipynb #c014
+def _translated(run_dir:str, o:Options, progress:bool) -> tuple[Path, Path, Path|None]:
+    "Folders of a run's true label maps and of those that its generator makes; the generator's file."
+    root,best = Path(o.dataroot or Path(run_dir)/'demo_scenes'),Path(run_dir)/'ckpt/G_A_best.safetensors'
+    G_A = best if best.exists() else newest_generators(run_dir)['G_A']
+    match_files(root/'testA', root/'testB') # what is not paired is told before it is translated
+    predict(input=[str(root/'testA')], G_A_ckpt=str(G_A), outputs_dir=str(Path(run_dir)/'evaluation'), image_size=o.image_size, format='png', overwrite=True, platform=o.platform, progress=progress)
+    return root/'testB',Path(run_dir)/'evaluation/predict/fake_B',G_A
+
 def evaluate(
-    cityscapes_dir:str, # folder of the true label maps, such as testB
-    result_dir:str, # folder of the generated ones with the same names, such as outputs/predict/fake_B
-    palette:str='cityscapes', # classes and colours: cityscapes, facades, or a JSON file
+    cityscapes_dir:str|None=None, # folder of the true label maps, such as testB
+    result_dir:str|None=None, # folder of the generated ones with the same names, such as outputs/predict/fake_B
+    run_dir:str|None=None, # instead of both: the folder of a run, whose generator translates its test photos
+    palette:str|None=None, # classes and colours: cityscapes, facades, or a JSON file; None: those of the run, else cityscapes
     size_differs:str='resize', # a result of another size than its label map: resize (by nearest neighbour) or refuse
     quality:int=95, # JPEG quality of the true maps, whose score tells how to read the others, 1 to 100
     extractor:str|None=None, # also measure feature distances: inception (FID and KID), or the path of its weights; None: no
     real_dir:str|None=None, # folder of real images for these distances; None: cityscapes_dir
-    outputs_dir:str='.', # gets evaluation_results.txt and .json, evaluation_confusion.png and evaluation_worst.png
+    outputs_dir:str|None=None, # gets evaluation_results.txt and .json, evaluation_confusion.png and evaluation_worst.png; None: run_dir, else this folder
     progress:bool=True # show a progress bar
 ) -> Evaluation:
     "Score generated label maps against the true ones. Raises `OptionError` or `DataError`."
     if not 1 <= quality <= 100: raise OptionError('quality', quality, 'allowed: 1 to 100')
-    for name,folder in dict(cityscapes_dir=cityscapes_dir, result_dir=result_dir).items():
-        if folder is None or not Path(folder).is_dir(): raise OptionError(name, folder, 'no such folder')
+    if run_dir and (cityscapes_dir or result_dir): raise OptionError('run_dir', str(run_dir), 'give it, or cityscapes_dir and result_dir')
+    for name,folder in (dict(run_dir=run_dir) if run_dir else dict(cityscapes_dir=cityscapes_dir, result_dir=result_dir)).items():
+        if folder is None: raise OptionError(name, folder, 'give cityscapes_dir and result_dir, or run_dir')
+        if not Path(folder).is_dir(): raise OptionError(name, str(folder), 'no such folder')
+    o = Options.load(Path(run_dir)/'config.json') if run_dir else Options()
+    palette = palette or o.palette or 'cityscapes'
     if real_dir is not None and extractor is None: raise OptionError('real_dir', real_dir, 'it is for feature distances: give an extractor too')
     classes,net = Palette.load(palette),None if extractor is None else load_extractor(extractor)
-    r = score_folders(result_dir, cityscapes_dir, classes, size_differs, quality, progress)
-    distances = None if net is None else feature_distances(result_dir, real_dir or cityscapes_dir, net, progress)
-    e = Evaluation(r, distances, dict(true=str(cityscapes_dir), generated=str(result_dir), palette=str(palette), images=len(r.matched.pairs), missing=r.matched.missing, extra=r.matched.extra,
+    true,made,G_A = _translated(run_dir, o, progress) if run_dir else (Path(str(cityscapes_dir)), Path(str(result_dir)), None)
+    r = score_folders(made, true, classes, size_differs, quality, progress)
+    distances = None if net is None else feature_distances(made, real_dir or true, net, progress)
+    e = Evaluation(r, distances, dict(true=str(true), generated=str(made), generator=G_A and str(G_A), palette=str(palette), images=len(r.matched.pairs), missing=r.matched.missing, extra=r.matched.extra,
                            resized=r.resized, size_differs=size_differs, ceiling=f'JPEG, quality {quality}'))
-    to = lambda name: atomic_path(Path(outputs_dir)/f'evaluation_{name}')
+    to = lambda name: atomic_path(Path(outputs_dir or run_dir or '.')/f'evaluation_{name}')
     with to('results.txt') as tmp: tmp.write_text(results_text(r.confusion), encoding='utf-8')
     with to('results.json') as tmp: tmp.write_text(json.dumps(e.as_dict(), indent=1), encoding='utf-8')
     with to('worst.png') as tmp: worst_images(r).save(tmp)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from . import __version__
 from .core import DataError, Options, atomic_path
-from .distances import DISTANCES
+from .distances import DISTANCES, Distances
 from .monitor import findings
 from .scores import METRICS
 from .state import fate
@@ -24,10 +24,10 @@ from .validate import best_scores, read_scores, score_text, score_to_keep
 # %% ../nbs/07a_report.ipynb #c006
 COLOURS = ('#2f6fb5', '#d1632a', '#3a8f5c')
 
-def _ticks(lo:float, hi:float) -> list[float]:
-    "Three to six round numbers from lo to hi."
+def _ticks(lo:float, hi:float, least:float=0) -> list[float]:
+    "Two to six round numbers from lo to hi, at least `least` apart."
     step = 10**math.floor(math.log10((hi-lo)/3))
-    step *= next(k for k in (1, 2, 5, 10) if (hi-lo)/(step*k) <= 5)
+    step = max(least, step*next(k for k in (1, 2, 5, 10) if (hi-lo)/(step*k) <= 5))
     return [round(i*step, 10) for i in range(math.ceil(lo/step - 1e-9), math.floor(hi/step + 1e-9) + 1)]
 
 def curves_svg(
@@ -36,10 +36,10 @@ def curves_svg(
     title:str, # above the curves
     xlabel:str # below them
 ) -> str:
-    "Curves from 0 as an SVG picture; what is no finite number is left out."
-    W,H,left,right,top,bottom = 420,220,44,84,26,34
+    "Curves from 0 as an SVG picture; what is no finite number is left out, and so is a curve of zeros."
+    W,H,left,right,top,bottom = 420,220,44,104,26,34
     drawn = {k:[(a, b) for a,b in zip(x, v) if math.isfinite(b)] for k,v in curves.items()}
-    drawn = {k:v for k,v in drawn.items() if v}
+    drawn = {k:v for k,v in drawn.items() if any(b for _,b in v)} # without what was switched off
     if not drawn: return ''
     hi = max(max(b for v in drawn.values() for _,b in v), 1e-9)*1.05
     lo = min(0, min(b for v in drawn.values() for _,b in v))
@@ -48,8 +48,8 @@ def curves_svg(
     at_y = lambda b: H-bottom - (H-top-bottom)*(b-lo)/(hi-lo)
     parts = [f'<text class="t" x="{left}" y="15">{escape(title)}</text>']
     for t in _ticks(lo, hi): parts.append(f'<line class="g" x1="{left}" x2="{W-right}" y1="{at_y(t):.1f}" y2="{at_y(t):.1f}"/><text x="{left-6}" y="{at_y(t)+4:.1f}" text-anchor="end">{t:g}</text>')
-    for t in _ticks(x0, x1) if x1-x0 > 1e-6 else [x0]: parts.append(f'<text x="{at_x(t):.1f}" y="{H-bottom+16}" text-anchor="middle">{t:g}</text>')
-    parts.append(f'<text x="{(left+W-right)/2}" y="{H-2}" text-anchor="middle">{escape(xlabel)}</text>')
+    for t in _ticks(x0, x1, 1) if x1-x0 > 1e-6 else [x0]: parts.append(f'<text x="{at_x(t):.1f}" y="{H-bottom+16}" text-anchor="middle">{t:g}</text>')
+    parts.append(f'<text x="{(left+W-right)/2}" y="{H-5}" text-anchor="middle">{escape(xlabel)}</text>')
     beside = []
     for (k,v),c in zip(drawn.items(), COLOURS):
         parts.append(f'<polyline points="{" ".join(f"{at_x(a):.1f},{at_y(b):.1f}" for a,b in v)}" fill="none" stroke="{c}" stroke-width="2" stroke-linejoin="round"/>'
@@ -96,17 +96,13 @@ def _scrubber(grids:dict[int, str]) -> str:
             f'<input id="slide" type="range" min="0" max="{len(grids)-1}" value="{len(grids)-1}" aria-label="epoch"><output id="when">epoch {last}</output></div></figure>'
             '<script>const G=' + '{' + ','.join(f'{e}:"{data}"' for e,data in grids.items()) + '}' + ''',E=Object.keys(G).map(Number).sort((a,b)=>a-b),$=i=>document.getElementById(i);let t=null;
 function show(){const e=E[$("slide").value];$("grid").src=G[e];$("grid").alt="sample images after "+e+" epochs";$("when").value=e?"epoch "+e:"untrained"}
-function stop(){clearInterval(t);t=null;$("play").textContent="▶"}
+function stop(){clearInterval(t);t=null;$("play").textContent="▶";$("play").ariaLabel="play"}
 $("slide").oninput=()=>{stop();show()};
-$("play").onclick=()=>{if(t)return stop();$("play").textContent="❚❚";const s=$("slide");if(+s.value==E.length-1)s.value=0;show();t=setInterval(()=>{if(+s.value==E.length-1)return stop();s.value=+s.value+1;show()},700)};</script>''')
+$("play").onclick=()=>{if(t)return stop();$("play").textContent="❚❚";$("play").ariaLabel="pause";const s=$("slide");if(+s.value==E.length-1)s.value=0;show();t=setInterval(()=>{if(+s.value==E.length-1)return stop();s.value=+s.value+1;show()},700)};</script>''')
 
 # %% ../nbs/07a_report.ipynb #c011
-def _confusion(folder:Path) -> str:
-    "The confusion matrix and each class's scores as tables."
-    path = folder/'confusion.csv'
-    if not path.exists(): return ''
-    with open(path, newline='') as f: (_,*names),*rows = csv.reader(f)
-    n = [[int(v) for v in r[1:]] for r in rows]
+def _confusion(names:list, n:list) -> str:
+    "A confusion matrix and each class's scores as tables."
     kept = [i for i in range(len(names)) if sum(n[i]) + sum(r[i] for r in n)]
     share = lambda a,b: a/b if b else 0
     there = [i for i in kept if sum(n[i])]
@@ -119,11 +115,12 @@ def _confusion(folder:Path) -> str:
 FATES = dict(running='It is still at work.', killed='It was killed before its end; the same command continues it.', stopped='It was stopped before its end; the same command continues it.',
              unknown='It has not reached its end; only the machine it runs on knows whether it is still at work.')
 
-def _sentence(o:Options, history:list, scores:list, epochs:int, fate:str) -> str:
+def _sentence(o:Options, history:list, scores:list, epochs:int, fate:str, failed:list) -> str:
     "What was run and what came of it."
     data = f'<b>{escape(str(o.dataroot))}</b>' if o.dataroot else 'generated street scenes'
     said = f'A {escape(o.model)} CycleGAN was trained on {data} at {o.image_size} pixels for <b>{epochs} of {o.max_epoch} epochs</b>' + (f' ({history[-1]["step"]:.0f} steps).' if history else '.')
     if epochs < o.max_epoch: said += f' {FATES[fate]}'
+    if failed: said += ' <b>Something went wrong while it trained: see <a href="#health">Health</a>.</b>'
     if not scores: return said
     first,last = scores[0],scores[-1]
     k = next(k for k in (*METRICS, *DISTANCES) if k in last)
@@ -132,6 +129,29 @@ def _sentence(o:Options, history:list, scores:list, epochs:int, fate:str) -> str
     if best := best_scores(o, scores): said += f'; the best epoch by {_called(kept := score_to_keep(o, best))} is {best["epoch"]:.0f}, with {score_text(kept, best[kept])}'
     return said + '.'
 
+def _last_confusion(folder:Path) -> str:
+    "The confusion matrix of the last evaluation in training."
+    path = folder/'confusion.csv'
+    if not path.exists(): return ''
+    with open(path, newline='') as f: (_,*names),*rows = csv.reader(f)
+    return _confusion(names, [[int(v) for v in r[1:]] for r in rows])
+
+def _evaluated(folder:Path, first:bool) -> str:
+    "What `cyclegan_evaluate` found in the run's results; with its confusion matrix and worst images where training left none."
+    path = folder/'evaluation_results.json'
+    if not path.exists(): return ''
+    d = json.loads(path.read_text(encoding='utf-8'))
+    p,number = d['protocol'],lambda v: '–' if v is None else f'{v:.1%}'
+    kinds = {f'all {len(d["confusion"])} classes':'scores', 'the true maps through JPEG':'ceiling', 'official protocol':'official', 'the true maps through JPEG ':'ceiling_official'}
+    rows = [[escape(k), *(number(d[v][m]) for m in METRICS)] for k,v in kinds.items()]
+    made = f' by {escape(Path(p["generator"]).name)}' if p['generator'] else ''
+    said = f'<h2>Evaluation</h2><p class="note">{p["images"]} label maps made{made} against {escape(p["true"])}, in the palette {escape(p["palette"])}. What the true maps themselves score after JPEG tells how to read a number.</p>'
+    said += _table(['protocol', *map(_called, METRICS)], rows, 'num')
+    if d['distances']: said += f'<p class="note">{escape(str(Distances(**d["distances"])))}</p>'
+    if first: said += _confusion([*d['scores']['class_acc']], d['confusion'])
+    if first and (worst := _image(folder/'evaluation_worst.png')): said += f'<h3>Worst test images</h3><figure><img alt="generated label maps, their classes, the true ones, what is wrong" src="{worst}"></figure>'
+    return said
+
 def _called(score:str) -> str: return dict(kid='KID', mean_pixel_acc='pixel accuracy', mean_class_acc='class accuracy', mean_class_iou='class IoU').get(score, 'kernel distance')
 
 def _scores(folder:Path, scores:list) -> str:
@@ -139,13 +159,13 @@ def _scores(folder:Path, scores:list) -> str:
     names = [k for k in (*METRICS, *DISTANCES) if k in scores[0]]
     x = [r['epoch'] for r in scores]
     curves = ''.join(curves_svg(x, {_called(k):[r[k] for r in scores] for k in kinds if k in names}, title, 'epoch') for kinds,title in ((METRICS, 'scores on the test images'), (DISTANCES, 'distance of sets, smaller is better')) if set(kinds) & set(names))
-    table = _table(['epoch', *map(_called, names)], [[f'{r["epoch"]:.0f}', *(score_text(k, r[k]) for k in names)] for r in scores], 'num')
+    note,table = '',_table(['epoch', *map(_called, names)], [[f'{r["epoch"]:.0f}', *(score_text(k, r[k]) for k in names)] for r in scores], 'num')
     how = folder/'distance.json'
     if how.exists():
         d = json.loads(how.read_text(encoding='utf-8'))
-        table += (f'<p class="note">{_called(d["name"])}: {d["n_generated"]} images made by G_A against {d["n_real"]} of {escape(d["real"])}; extractor: {escape(d["extractor"])}; '
+        note = (f'<p class="note">{_called(d["name"])}: {d["n_generated"]} images made by G_A against {d["n_real"]} of {escape(d["real"])}; extractor: {escape(d["extractor"])}; '
                   f'resizing: {escape(d["resizing"])}; {escape(d["subsets"])}.</p>')
-    return f'<h2>Scores</h2><div class="curves">{curves}</div>{table}'
+    return f'<h2>Scores</h2><div class="curves">{curves}<div class="tall">{table}</div></div>{note}'
 
 # %% ../nbs/07a_report.ipynb #c013
 STYLE = '''
@@ -157,10 +177,10 @@ main{max-width:1000px;margin:0 auto;padding:40px 24px 80px}h1{font-size:1.7rem;m
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(120px,1fr));gap:12px}.tiles div{background:var(--card);border-radius:8px;padding:12px 16px}.tiles b{display:block;font-size:1.35rem;font-variant-numeric:tabular-nums}.tiles span{color:var(--soft);font-size:.85rem}
 .curves{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,400px),1fr));gap:20px}svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--soft)}svg .t{font-size:13px;font-weight:600;fill:var(--fg)}svg .g{stroke:var(--line)}
 figure{margin:0 0 20px}img{max-width:100%;height:auto;display:block;border-radius:4px}.scrub img{width:100%;background:#fff}.bar{display:flex;align-items:center;gap:12px;margin-top:10px}.bar input{flex:1;accent-color:var(--acc);min-width:0}.bar output{min-width:5.5em;text-align:right;font-variant-numeric:tabular-nums}
-button{border:1px solid var(--line);background:var(--card);color:var(--fg);border-radius:6px;width:40px;height:34px;cursor:pointer}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}th,td{text-align:left;padding:5px 14px 5px 0;border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--soft);font-weight:600}.num td:not(:first-child),.num th:not(:first-child){text-align:right}
+a{color:var(--acc)}button{border:1px solid var(--line);background:var(--card);color:var(--fg);border-radius:6px;width:40px;height:34px;cursor:pointer}
+.wide{overflow-x:auto}.tall{max-height:260px;overflow:auto}table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}th,td{text-align:left;padding:5px 14px 5px 0;border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--soft);font-weight:600}.num td:not(:first-child),.num th:not(:first-child){text-align:right}
 .conf{font-size:.8rem}.conf th,.conf td{padding:0;border:0;text-align:center}.conf th:not(:first-child){writing-mode:vertical-rl;transform:rotate(180deg);padding:6px 0;text-align:left}.conf td:first-child{text-align:right;padding-right:8px}.c{display:block;width:34px;line-height:28px;margin:1px;border-radius:3px;background:color-mix(in srgb,var(--acc) calc(var(--p)*85%),var(--card))}
-code{font:.9em ui-monospace,"DejaVu Sans Mono",monospace}.opts td:not(:first-child){white-space:normal;overflow-wrap:anywhere}.bad{border-left:4px solid var(--bad);background:var(--card);padding:10px 16px;border-radius:0 8px 8px 0;margin:0 0 14px}.bad img{margin-top:10px;background:#fff}
+code{font:.9em ui-monospace,"DejaVu Sans Mono",monospace}.opts td:not(:first-child){white-space:normal;overflow-wrap:anywhere}.opts td:nth-child(2){min-width:min(16em,45vw)}.bad{border-left:4px solid var(--bad);background:var(--card);padding:10px 16px;border-radius:0 8px 8px 0;margin:0 0 14px}.bad img{margin-top:10px;background:#fff}
 details{margin-top:12px}summary{cursor:pointer;color:var(--acc)}footer{margin-top:56px;color:var(--soft);font-size:.85rem}
 @media(max-width:600px){main{padding:24px 16px 60px}.opts td:last-child{display:none}}
 '''
@@ -199,16 +219,16 @@ def report(
         ms = sorted(r['ms_per_step'] for r in history)[len(history)//2]
         spans = [b-a for a,b in zip([0, *steps], steps)]
         hours = sum(r['ms_per_step']*n for r,n in zip(history, spans))/3.6e6
-        tiles += [(f'{ms:.0f} ms', 'a step'), (f'{1000*o.batch_size*o.device_num/ms:.1f}', 'images/s'), (f'{hours*60:.0f} min' if hours < 2 else f'{hours:.1f} h', 'in steps')]
-    parts = [f'<h1>{escape(folder.resolve().name)}</h1><p class="sub">CycleGAN, a training run by cyclegan_nbdev {__version__}</p>', f'<p class="lead">{_sentence(o, history, scores, epochs, fate(folder))}</p>',
+        tiles += [(f'{ms:.0f} ms', 'a step'), (f'{1000*o.batch_size*o.device_num/ms:.1f}', 'images/s'), (f'{hours*3600:.0f} s' if hours < 1/30 else f'{hours*60:.0f} min' if hours < 2 else f'{hours:.1f} h', 'in training steps')]
+    parts = [f'<h1>{escape(folder.resolve().name)}</h1><p class="sub">CycleGAN, a training run by cyclegan_nbdev {__version__}</p>', f'<p class="lead">{_sentence(o, history, scores, epochs, fate(folder), findings(folder))}</p>',
              '<div class="tiles">' + ''.join(f'<div><b>{escape(v)}</b><span>{escape(k)}</span></div>' for v,k in tiles) + '</div>']
     if grids: parts += ['<h2>Samples</h2><p class="note">Test images there and back: left A, made into B, and back to A; right B, made into A, and back to B.</p>', _scrubber(grids)]
-    parts += ['<h2>Health</h2>', _monitored(folder)]
+    parts += ['<h2 id="health">Health</h2>', _monitored(folder)]
     if history: parts += ['<h2>Losses and speed</h2><div class="curves">', *(curves_svg(steps, column(*names), title, 'step') for title,names in
         {'adversarial':('G_A', 'G_B', 'D'), 'cycle':('C_A', 'C_B'), 'identity':('idt_A', 'idt_B'), 'milliseconds a step':('ms_per_step',)}.items()), '</div>']
-    if scores: parts += [_scores(folder, scores), _confusion(folder)]
+    if scores: parts += [_scores(folder, scores), _last_confusion(folder)]
     if worst: parts.append(f'<h3>Worst test images, epoch {max(worst)}</h3><figure><img alt="photo, generated and true label maps" src="{worst[max(worst)]}"></figure>')
-    parts += ['<h2>Options</h2>', _options(o), f'<footer>Made by cyclegan_report from {escape(str(folder))}.</footer>']
+    parts += [_evaluated(folder, not (folder/'confusion.csv').exists()), '<h2>Options</h2>', _options(o), f'<footer>Made by cyclegan_report from {escape(str(folder))}.</footer>']
     page = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>{escape(folder.resolve().name)}: CycleGAN run</title><style>{STYLE}</style></head><body><main>{"".join(parts)}</main></body></html>'
     with atomic_path(folder/'report.html') as tmp: tmp.write_text(page, encoding='utf-8')
     return folder/'report.html'

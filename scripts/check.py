@@ -47,19 +47,24 @@ def notebook(nb):
 
 SMALL = [w for k,v in dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=1, max_dataset_size=8, platform='CPU').items() for w in ('-p', k, v)]
 
-def papermill(out, *parameters):
-    return run(BIN/'papermill', 'nbs/04_train.ipynb', out/'out.ipynb', *SMALL, '-p', 'outputs_dir', out/'run', *parameters)
+def papermill(nb, d, *parameters):
+    return run(BIN/'papermill', f'nbs/{nb}.ipynb', d/'out.ipynb', *parameters)
 
-def papermill_run():
+def papermill_runs():
+    "A run, its page, and a student of its generators."
     with tempfile.TemporaryDirectory() as d:
-        code,said = papermill(Path(d))
-        if code: return said
-        missing = [f for f in ('config.json', 'history.csv', 'imgs/1_grid.png', 'ckpt/G_A_1.safetensors') if not (Path(d)/'run'/f).exists()]
-        return f'not written: {missing}' if missing else ''
+        d = Path(d)
+        teachers = ('-p', 'GT_A_ckpt', d/'run/ckpt/G_A_1.safetensors', '-p', 'GT_B_ckpt', d/'run/ckpt/G_B_1.safetensors', '-p', 't_ngf', 4, '-p', 't_gl_num', 1)
+        for nb,parameters,wanted in (('04_train', (*SMALL, '-p', 'outputs_dir', d/'run'), ('run/config.json', 'run/history.csv', 'run/imgs/1_grid.png', 'run/ckpt/G_A_1.safetensors')),
+                                     ('07_evaluate', ('-p', 'run_dir', d/'run'), ('run/evaluation_results.txt', 'run/report.html')),
+                                     ('05_distill', (*SMALL, *teachers, '-p', 'outputs_dir', d/'student'), ('student/ckpt/G_A_1.safetensors',))):
+            code,said = papermill(nb, d, *parameters)
+            if code: return f'{nb}: {said}'
+            if missing := [f for f in wanted if not (d/f).exists()]: return f'{nb}: not written: {missing}'
 
 def papermill_refuses(name, value, words):
     with tempfile.TemporaryDirectory() as d:
-        code,said = papermill(Path(d), '-p', name, value)
+        code,said = papermill('04_train', Path(d), *SMALL, '-p', 'outputs_dir', Path(d)/'run', '-p', name, value)
         last = said.strip().splitlines()[-1]
         if code == 0 or words not in last or (Path(d)/'run').exists(): return f'expected a refusal with "{words}" before any work, got exit code {code}: {said}'
 
@@ -87,7 +92,7 @@ if __name__ == '__main__':
     check('exports', lambda: script('tests/exports.py'))
     check('faults, a few', lambda: script('tests/faults.py', '--kills', '2'))
     check('many processes', lambda: script('tests/distributed.py'))
-    check('papermill run of 04_train', papermill_run)
+    check('papermill runs of 04_train, 07_evaluate and 05_distill', papermill_runs)
     check('papermill refuses an unknown option', lambda: papermill_refuses('nfg', 32, 'did you mean ngf?'))
     check('papermill refuses an impossible value', lambda: papermill_refuses('model', 'vgg', 'allowed: resnet, unet'))
     for nb in sorted((ROOT/'nbs/tutorials').glob('*.ipynb')): check(f'tutorial {nb.name}', lambda: tutorial(nb))

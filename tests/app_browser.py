@@ -27,6 +27,7 @@ from cyclegan_nbdev.checkpoint import save_network
 from cyclegan_nbdev.core import Options
 from cyclegan_nbdev.data import street_scene
 from cyclegan_nbdev.networks import architecture, build_network
+from cyclegan_nbdev.report import report
 
 CLI = [sys.executable, '-m', 'cyclegan_nbdev.cli']
 arguments = argparse.ArgumentParser(description=__doc__)
@@ -186,6 +187,23 @@ def training(d, run):
     at.send_keys(Keys.ARROW_RIGHT)
     shows(d, '#grid', 0, grid(1))
 
+def page_of_the_run(d, run):
+    "`cyclegan_report`'s page: the slider and the button go through the epochs, and a phone shows all of it."
+    d.get_log('performance')
+    page = report(run).resolve().as_uri()
+    d.get(page)
+    when,src,slide,play = (lambda: text(d, '#when')),(lambda: find(d, '#grid').get_attribute('src')),find(d, '#slide'),find(d, '#play')
+    last = when(),src()
+    slide.send_keys(Keys.HOME)
+    assert when() == 'untrained' and src() != last[1]
+    play.click()
+    assert play.text != '▶' and when() == 'untrained'
+    eventually(lambda: play.text == '▶' and (when(), src()) == last)
+    window(d, 390, 1500)
+    assert d.execute_script('return document.documentElement.scrollWidth') <= 390, 'wider than a phone'
+    asked = {json.loads(l['message'])['message']['params']['request']['url'] for l in d.get_log('performance') if '"Network.requestWillBeSent"' in l['message']}
+    assert all(u == page or u.startswith('data:') for u in asked), asked
+
 def everything_local(d, url):
     asked = [json.loads(l['message'])['message'] for l in d.get_log('performance')]
     asked = {m['params']['request']['url'] for m in asked if m['method'] == 'Network.requestWillBeSent'}
@@ -229,6 +247,7 @@ def main():
             eventually(lambda: 'parameters' in text(d, '#card_A') and 'parameters' in text(d, '#card_B'))
             shot(d, 'about'); print('ok about the networks')
             everything_local(d, url); no_errors(d); print('ok nothing was asked for elsewhere, nothing failed')
+            page_of_the_run(d, run); no_errors(d); shot(d, 'report_phone'); print("ok the run's own page")
         with served('--G_A_ckpt', newest_generators(run)['G_A']) as url:
             d.get(url)
             eventually(lambda: find(d, '#source input[type=file]')).send_keys(str(work/'photo.png'))

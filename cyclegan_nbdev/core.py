@@ -154,6 +154,7 @@ class TrainOptions:
     pool_size:int = option(50, 'generated images of each domain kept to train the discriminators; 0: none', lo=0)
     ema:float = option(0., 'decay of a running average of the generators, such as 0.999, saved beside them; 0: none', lo=0, hi=0.999999)
     precision:str = option('fp32', 'what the networks compute with while training; bf16 is faster where the processor has it, and coarser', ('fp32', 'bf16'))
+    checkpoint_activations:bool = option(False, 'save memory: keep only the borders of the parts of a resnet generator and compute the rest again for the gradients')
 
 # %% ../nbs/00_core.ipynb #c019
 @dataclass(frozen=True)
@@ -238,6 +239,7 @@ def _check_network(o:'Options') -> None:
     "Raise `OptionError` where options about networks do not fit each other."
     for k in ('widths', 'separable'):
         if getattr(o, k) and o.model != 'resnet': raise OptionError(k, getattr(o, k), 'is for model=resnet')
+    if o.checkpoint_activations and (o.model != 'resnet' or o.norm_mode != 'instance'): raise OptionError('checkpoint_activations', True, 'is for model=resnet with norm_mode=instance (batch norm would count every batch twice)')
     if o.image_size % 4: raise OptionError('image_size', o.image_size, 'the networks halve the image twice or more, so it must be divisible by 4')
     if o.model == 'unet':
         most = max(n for n in range(30) if o.image_size % 2**n == 0)

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import torch
 from .batches import UnpairedDL # first: it quiets a warning of fastai's
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
@@ -60,6 +60,9 @@ def step_cost(
         s = t.untyped_storage()
         if s._cdata not in weights: kept[s._cdata] = s
         return t
+    def enters(m:nn.Module, args:tuple) -> None: keep(args[0]) # a checkpoint: autograd's hooks do not see what it is given
+    for G in (model.G_A, model.G_B) if o.checkpoint_activations else ():
+        for part in (G.get_submodule('encoder'), *G.get_submodule('blocks').children(), G.get_submodule('decoder')): part.register_forward_pre_hook(enters)
     with MacCounter() as counter:
         with saved_tensors_hooks(keep, lambda t: t): loss = CycleGANLoss(o)(model(A, B), A, B)
         loss.backward()

@@ -54,6 +54,7 @@ class CycleGAN(nn.Module):
         self.o,self.together = o,o.norm_mode == 'instance'
         for role in ('G_A', 'G_B', 'D_A', 'D_B'):
             net = init_weights(build_network(architecture(o, role)), o.init_type, o.init_gain)
+            setattr(net, 'recompute', o.checkpoint_activations)
             if (path := getattr(o, f'{role}_ckpt')): load_weights(net, path, f'{role}_ckpt')
             setattr(self, role, net)
         self.pool_A,self.pool_B = ImagePool(o.pool_size),ImagePool(o.pool_size)

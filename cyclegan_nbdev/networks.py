@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from .convolution import conv2d
@@ -97,6 +98,7 @@ class Network(nn.Module):
 
 class ResnetGenerator(Network):
     "Encoder, residual blocks, decoder (paper, section 7.2): (N, in_planes, H, W) to the same size, both in [-1, 1]."
+    recompute = False # True: forget what happens inside the parts below, and compute it again for the gradients
     def __init__(self,
         in_planes:int=3, # channels of the images
         ngf:int=64, # channels after the first layer
@@ -124,7 +126,9 @@ class ResnetGenerator(Network):
             Doubling(w3, w4, bias, crop_end), *act(w4),
             Doubling(w4, w5, bias, crop_end), *act(w5),
             PaddedConv2d(w5, in_planes, 7, pad_mode, out_bias), nn.Tanh())
-    def forward(self, x:Tensor) -> Tensor: return self.decoder(self.blocks(self.encoder(x)))
+    def forward(self, x:Tensor) -> Tensor:
+        for part in (self.encoder, *self.blocks, self.decoder): x = checkpoint(part, x, use_reentrant=False) if self.recompute and torch.is_grad_enabled() else part(x)
+        return x
 
 # %% ../nbs/02_networks.ipynb #c021
 class UnetGenerator(Network):

@@ -194,7 +194,7 @@ def fate(
         return 'killed'
 
 # %% ../nbs/03d_state.ipynb #c021
-HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette', 'eval_epochs', 'extractor', 'best_metric',
+HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette', 'eval_epochs', 'extractor', 'best_metric', 'checkpoint_activations',
             'resume', 'save_state_minutes') # they leave the arithmetic alone; whether the images in dataroot are the same is looked at by itself
 @contextmanager
 def _fits(path:Path) -> Iterator[None]:
@@ -306,7 +306,7 @@ def memory_errors(
     except (MemoryError, RuntimeError) as e:
         if not isinstance(e, (MemoryError, torch.OutOfMemoryError)) and 'allocate memory' not in str(e): raise
         k = 'batch_size' if o.batch_size > 1 else 'image_size' if o.image_size > 128 else 'ngf'
-        raise OptionError(k, getattr(o, k), 'out of memory; lower it (cyclegan_train --dry_run True tells what a run takes)') from None
+        raise OptionError(k, getattr(o, k), 'out of memory; lower it' + ('' if o.checkpoint_activations or o.model != 'resnet' or o.norm_mode != 'instance' else ', or give checkpoint_activations=True') + ' (cyclegan_train --dry_run True tells what a run takes)') from None
 
 # %% ../nbs/03d_state.ipynb #c030
 def _put(x:Any, values:Any) -> None:

@@ -198,6 +198,13 @@ def _measure(ckpts:list, teachers:Iterable, root:Path, side:int, device:torch.de
     "Mean distance of both generators to their teachers on the images held out."
     return float(np.mean([distance(answers(load_network(c)[0], files := find_images(root/f'test{d}'), side, device), answers(t, files, side, device)) for c,t,d in zip(ckpts, teachers, 'AB')]))
 
+def _continued(path:Path, settings:dict) -> dict:
+    "What an earlier, interrupted search with these settings found. Raises `OptionError` for another search."
+    if not path.exists(): return dict(settings=settings, found=[])
+    old = json.loads(path.read_text())
+    if differ := [k for k,v in settings.items() if old['settings'].get(k) != v]: raise OptionError('output_dir', str(path.parent), f'holds a search with another {", ".join(differ)}; give another folder')
+    return old
+
 # %% ../nbs/08a_compress.ipynb #b8c2733f
 def compress(
     GT_A_ckpt:str, # network file of the teacher that maps A to B
@@ -245,13 +252,6 @@ def compress(
     for r in ('G_A', 'G_B'):
         with atomic_path(out/f'{r}.safetensors') as f: f.write_bytes((learn.path/f'ckpt/{r}_{learn.n_epoch}.safetensors').read_bytes())
     return done['found']
-
-def _continued(path:Path, settings:dict) -> dict:
-    "What an earlier, interrupted search with these settings found. Raises `OptionError` for another search."
-    if not path.exists(): return dict(settings=settings, found=[])
-    old = json.loads(path.read_text())
-    if differ := [k for k,v in settings.items() if old['settings'].get(k) != v]: raise OptionError('output_dir', str(path.parent), f'holds a search with another {", ".join(differ)}; give another folder')
-    return old
 
 # %% ../nbs/08a_compress.ipynb #b28350c0
 def pareto(

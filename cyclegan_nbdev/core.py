@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['DEMO', 'one_line', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions',
            'NetworkOptions', 'TrainOptions', 'DistillOptions', 'ExportOptions', 'parse_option', 'parse_widths',
-           'Options', 'did_you_mean', 'options_table', 'with_demo', 'place', 'is_folder', 'parameters_cell',
-           'check_dataroot', 'given_parameters', 'notebook_options', 'seed_everything', 'pick_device', 'temporary',
+           'Options', 'did_you_mean', 'options_table', 'with_demo', 'place', 'is_folder', 'check_dataroot',
+           'parameters_cell', 'given_parameters', 'notebook_options', 'seed_everything', 'pick_device', 'temporary',
            'atomic_path', 'sweep', 'atomic_folder', 'check_file', 'at_least']
 
 # %% ../nbs/00_core.ipynb #c003
@@ -61,7 +61,6 @@ def option(
     "A dataclass field that knows its help text and its limits."
     return field(default=default, metadata=dict(help=help, choices=choices, lo=lo, hi=hi, above=above))
 
-# %% ../nbs/00_core.ipynb #ab05e1f9
 _Options = TypeVar('_Options', bound='_Checked')
 
 @dataclass(frozen=True)
@@ -199,7 +198,6 @@ def _allowed(f:dataclasses.Field) -> str:
     elif m['lo'] is not None: words += f" of at least {m['lo']}"
     return 'allowed: ' + words + (' or None' if optional else '')
 
-# %% ../nbs/00_core.ipynb #c022
 def parse_option(
     f:dataclasses.Field, # the option
     value:Any # what was given: the right type already, or text
@@ -337,6 +335,16 @@ def is_folder(
         if isinstance(path, Path): raise
         raise DataError(f'{path}: {one_line(e)[:160] or type(e).__name__}') from None
 
+def check_dataroot(
+    dataroot:str|Path|None # folder of a data set; None is fine: the demo
+) -> None:
+    "Raise `OptionError` unless `dataroot` is a folder with trainA and trainB."
+    if dataroot is None: return
+    root = place(dataroot)
+    if not is_folder(root): raise OptionError('dataroot', str(dataroot), 'no such folder; it should hold trainA and trainB')
+    for d in ('trainA', 'trainB'):
+        if not is_folder(root/d): raise OptionError('dataroot', str(dataroot), f'has no subfolder {d}; it should hold trainA and trainB')
+
 # %% ../nbs/00_core.ipynb #c039
 def _parameters(func:Callable|None) -> list[tuple[str, str, Any, str]]:
     "`(name, type, default, help)` of the options, or of what a function takes."
@@ -358,16 +366,6 @@ def _assigned(source:str) -> list[str]:
     "Names assigned at the top level of a cell."
     targets = [t for n in ast.parse(source).body for t in (n.targets if isinstance(n, ast.Assign) else [n.target] if isinstance(n, ast.AnnAssign) else [])]
     return [t.id for t in targets if isinstance(t, ast.Name)]
-
-def check_dataroot(
-    dataroot:str|Path|None # folder of a data set; None is fine: the demo
-) -> None:
-    "Raise `OptionError` unless `dataroot` is a folder with trainA and trainB."
-    if dataroot is None: return
-    root = place(dataroot)
-    if not is_folder(root): raise OptionError('dataroot', str(dataroot), 'no such folder; it should hold trainA and trainB')
-    for d in ('trainA', 'trainB'):
-        if not is_folder(root/d): raise OptionError('dataroot', str(dataroot), f'has no subfolder {d}; it should hold trainA and trainB')
 
 def given_parameters(
     history:list, # source of the cells executed so far: IPython's `In`

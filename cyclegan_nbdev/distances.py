@@ -90,6 +90,7 @@ def features(
         flush()
     return torch.cat(found)
 
+# %% ../nbs/03b_distances.ipynb #c011b
 def kernel_distance(
     generated:Tensor, # (images, features)
     real:Tensor # (images, features), of as many or another number of images
@@ -112,6 +113,7 @@ def is_genuine(
     "Whether its distances are called FID and KID."
     return label.startswith('Inception 2015')
 
+# %% ../nbs/03b_distances.ipynb #c011c
 @dataclass
 class Distances:
     "Two distances between sets of images, and how they were measured."

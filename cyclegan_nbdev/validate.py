@@ -19,6 +19,7 @@ from fastai.callback.core import Callback
 from fastai.learner import Learner
 from fastai.metrics import ValueMetric
 from fastai.torch_core import get_model
+from fastcore.basics import patch
 from PIL import Image
 from torch import Tensor, nn
 
@@ -162,33 +163,38 @@ class ScoreCallback(Callback):
         epoch = self.epoch+1
         if epoch % self.o.eval_epochs == 0 or epoch == self.n_epoch: self._evaluate(epoch)
 
-    def _evaluate(self, epoch:int) -> None:
-        G_A = final_generators(self.learn)[0]
-        row,fakes = self._labels(epoch, G_A, self.classes) if self.classes else ({}, (f for _,f in translations(G_A, self.dl, range(len(self.dl.dataset.A)))))
-        if self.distance:
-            self.distance.net.to(self.dls.device)
-            row[self.distance.name],how = self.distance(fakes, self.dl)
-            with atomic_path(self.folder/'distance.json') as tmp: tmp.write_text(json.dumps(dict(epoch=epoch) | how, indent=1), encoding='utf-8')
-        self.model.train()
-        self.rows.append(dict(epoch=epoch, images=len(self.pairs if self.classes else self.dl.dataset.A)) | row)
-        head = [*dict.fromkeys(k for r in self.rows for k in r)]
-        self._write('scores.csv', [head, *([r.get(k, '') for k in head] for r in self.rows)])
-        print(f"epoch {epoch}: on {self.rows[-1]['images']} test images", ', '.join(f'{k} {score_text(k, v)}' for k,v in row.items()), flush=True)
-        if epoch == 0: return
-        self.recorder.log[-len(row):] = list(row.values()) # where fastai has noted the ones before
-        self.history.note(row)
-        if best_scores(self.o, self.rows) is self.rows[-1]: self._keep(epoch)
+# %% ../nbs/03e_validate.ipynb #15623161
+@patch
+def _evaluate(self:ScoreCallback, epoch:int) -> None:
+    G_A = final_generators(self.learn)[0]
+    row,fakes = self._labels(epoch, G_A, self.classes) if self.classes else ({}, (f for _,f in translations(G_A, self.dl, range(len(self.dl.dataset.A)))))
+    if self.distance:
+        self.distance.net.to(self.dls.device)
+        row[self.distance.name],how = self.distance(fakes, self.dl)
+        with atomic_path(self.folder/'distance.json') as tmp: tmp.write_text(json.dumps(dict(epoch=epoch) | how, indent=1), encoding='utf-8')
+    self.model.train()
+    self.rows.append(dict(epoch=epoch, images=len(self.pairs if self.classes else self.dl.dataset.A)) | row)
+    head = [*dict.fromkeys(k for r in self.rows for k in r)]
+    self._write('scores.csv', [head, *([r.get(k, '') for k in head] for r in self.rows)])
+    print(f"epoch {epoch}: on {self.rows[-1]['images']} test images", ', '.join(f'{k} {score_text(k, v)}' for k,v in row.items()), flush=True)
+    if epoch == 0: return
+    self.recorder.log[-len(row):] = list(row.values()) # where fastai has noted the ones before
+    self.history.note(row)
+    if best_scores(self.o, self.rows) is self.rows[-1]: self._keep(epoch)
 
-    def _labels(self, epoch:int, G_A:nn.Module, classes:Palette) -> tuple[dict, list]:
-        c,images = score_pairs(G_A, self.dl, self.pairs, classes)
-        self._write('confusion.csv', [['true \\ found', *classes.names], *([n, *row] for n,row in zip(classes.names, c.matrix.tolist()))])
-        with atomic_path(self.folder/f'imgs/{epoch}_worst.png') as tmp: image_grid([im[2:] for im in images[:4]], ['photo', 'generated', 'true']).save(tmp)
-        return {m:getattr(c.scores, m) for m in METRICS},[im[3] for im in images]
+@patch
+def _labels(self:ScoreCallback, epoch:int, G_A:nn.Module, classes:Palette) -> tuple[dict, list]:
+    c,images = score_pairs(G_A, self.dl, self.pairs, classes)
+    self._write('confusion.csv', [['true \\ found', *classes.names], *([n, *row] for n,row in zip(classes.names, c.matrix.tolist()))])
+    with atomic_path(self.folder/f'imgs/{epoch}_worst.png') as tmp: image_grid([im[2:] for im in images[:4]], ['photo', 'generated', 'true']).save(tmp)
+    return {m:getattr(c.scores, m) for m in METRICS},[im[3] for im in images]
 
-    def _keep(self, epoch:int) -> None:
-        G_A,G_B = final_generators(self.learn)
-        for role,net in dict(G_A=G_A, G_B=G_B, D_A=get_model(self.model).D_A, D_B=get_model(self.model).D_B).items(): save_network(self.folder/f'ckpt/{role}_best.safetensors', net, role, self.o, epoch)
-        self.model.train()
+@patch
+def _keep(self:ScoreCallback, epoch:int) -> None:
+    G_A,G_B = final_generators(self.learn)
+    for role,net in dict(G_A=G_A, G_B=G_B, D_A=get_model(self.model).D_A, D_B=get_model(self.model).D_B).items(): save_network(self.folder/f'ckpt/{role}_best.safetensors', net, role, self.o, epoch)
+    self.model.train()
 
-    def _write(self, name:str, rows:Iterable) -> None:
-        with atomic_path(self.folder/name) as tmp, open(tmp, 'w', newline='') as f: csv.writer(f).writerows(rows)
+@patch
+def _write(self:ScoreCallback, name:str, rows:Iterable) -> None:
+    with atomic_path(self.folder/name) as tmp, open(tmp, 'w', newline='') as f: csv.writer(f).writerows(rows)

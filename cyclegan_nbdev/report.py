@@ -112,6 +112,7 @@ def _confusion(names:list, n:list) -> str:
     return ('<h3>Confusion matrix</h3><p class="note">Per cent of the pixels of each true class (row) that were found as each class (column).</p>'
             + _table(['', *(names[j] for j in kept)], [[escape(names[i]), *cells(i)] for i in there], 'conf') + '<h3>Classes</h3>' + _table(['class', 'pixels', 'accuracy', 'IoU'], per, 'num'))
 
+# %% ../nbs/07a_report.ipynb #c011b
 FATES = dict(running='It is still at work.', killed='It was killed before its end; the same command continues it.', stopped='It was stopped before its end; the same command continues it.',
              unknown='It has not reached its end; only the machine it runs on knows whether it is still at work.')
 

@@ -90,6 +90,7 @@ def sweep_table(
         rows.append(row)
     return pd.DataFrame(rows)
 
+# %% ../nbs/04c_sweep.ipynb #10f8b2b8
 def _curve(folder:Path) -> tuple[str, Iterable, Iterable]:
     "What is drawn of a run: its name, the epochs and the values."
     if scores := read_scores(folder): return METRICS[0],[r['epoch'] for r in scores],[r[METRICS[0]] for r in scores]

@@ -194,18 +194,20 @@ def run_aoti(path:Path) -> Callable[[Tensor], Tensor]:
     return aoti_load_package(str(path))
 
 # %% ../nbs/08_export.ipynb #8733cd2f
-def to_openvino(path:Path, net:nn.Module, about:dict, precision:str='fp32') -> None:
-    "Write OpenVINO's .xml and .bin."
+def to_openvino(path:Path, net:nn.Module, about:dict, precision:str='fp32', images:Iterable[Tensor]=()) -> None:
+    "Write OpenVINO's .xml and .bin; in int8 by way of ONNX."
     import openvino
     with _quiet():
-        model = openvino.convert_model(program(net))
+        if precision == 'int8': to_onnx(whole := Path(path).with_suffix('.onnx'), net, {}, 'int8', images)
+        model = openvino.Core().read_model(whole) if precision == 'int8' else openvino.convert_model(program(net))
         for k,v in about.items(): model.set_rt_info(v, ['cyclegan_nbdev', k])
-        openvino.save_model(model, path, compress_to_fp16=precision == 'bf16')
+        openvino.save_model(model, path, compress_to_fp16=precision != 'fp32')
+    if precision == 'int8': whole.unlink()
 
 def run_openvino(path:Path, precision:str='fp32') -> Callable[[Tensor], Tensor]:
     "The network as OpenVINO runs it, with as many threads as torch has."
     import openvino
-    model = openvino.Core().compile_model(path, 'CPU', {'INFERENCE_PRECISION_HINT':precision.replace('fp', 'f'), 'INFERENCE_NUM_THREADS':torch.get_num_threads()})
+    model = openvino.Core().compile_model(path, 'CPU', {'INFERENCE_PRECISION_HINT':'f32' if precision == 'fp32' else 'bf16', 'INFERENCE_NUM_THREADS':torch.get_num_threads()})
     return lambda x: torch.from_numpy(model(x.numpy())[0].copy())
 
 # %% ../nbs/08_export.ipynb #931ca40d
@@ -238,9 +240,9 @@ def run_executorch(path:str|Path) -> Callable[[Tensor], Tensor]:
 # %% ../nbs/08_export.ipynb #c060af3a
 FORMATS:dict[str, tuple[str, Callable, Callable, str|None, tuple]] = { # ending, write, run, extra, its packages
     'ONNX':('onnx', to_onnx, run_onnx, 'export', ('onnx', 'onnxscript', 'onnxruntime')), 'PT2':('pt2', to_pt2, run_pt2, None, ()),
-    'AOTI':('aoti.pt2', to_aoti, run_aoti, None, ()), 'OPENVINO':('xml', to_openvino, run_openvino, 'openvino', ('openvino',)),
+    'AOTI':('aoti.pt2', to_aoti, run_aoti, None, ()), 'OPENVINO':('xml', to_openvino, run_openvino, 'openvino', ('openvino', 'onnx', 'onnxscript', 'onnxruntime')),
     'EXECUTORCH':('pte', to_executorch, run_executorch, 'executorch', ('executorch',)), 'MINDIR':('mindir', to_mindir, run_mindspore, 'mindspore', ('mindspore',))}
-PRECISIONS = dict(ONNX=('fp32', 'fp16', 'int8'), OPENVINO=('fp32', 'bf16')) # fp32 alone elsewhere
+PRECISIONS = dict(ONNX=('fp32', 'fp16', 'int8'), OPENVINO=('fp32', 'bf16', 'int8')) # fp32 alone elsewhere
 TOLERANCE = dict(fp32=1e-3, fp16=.002, bf16=.016, int8=.016) # an eighth, a quarter of a grey level, two, two
 
 def _check_export(o:ExportOptions) -> None:
@@ -281,7 +283,8 @@ def _export_one(folder:Path, net:nn.Module, header:dict, way:str, o:ExportOption
     path,original,side = folder/f'{name}.{ending}',Pixels(net).eval() if o.pixels else net,_side(header)
     pictures = _pictures(o, _planes(net), way, 32 if o.precision == 'int8' else 4)
     both = dict(MINDIR=[o.mindspore_python or sys.executable], OPENVINO=[o.precision]).get(o.file_format, [])
-    to_write:dict[str, list] = dict(ONNX=[o.precision, (_batch(original, [p], side, side) for p in pictures)], EXECUTORCH=[side])
+    images = (_batch(original, [p], side, side) for p in pictures)
+    to_write:dict[str, list] = dict(ONNX=[o.precision, images], OPENVINO=[images], EXECUTORCH=[side])
     write(path, original, about, *both, *to_write.get(o.file_format, []))
     found,kind = compare(original, run(path, *both), _batches(original, pictures, side)),'max' if o.precision == 'fp32' else 'mean'
     limit,worst = (o.tolerance or TOLERANCE[o.precision]) + (1/127.5 if o.pixels and kind == 'max' else 0),max(r[kind] for r in found)

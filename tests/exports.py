@@ -94,6 +94,7 @@ if __name__ == '__main__':
     cases += [(f'ONNX pixels {a["kind"]}', lambda a=a: onnx_pixels(a), 1) for a in (RESNET, UNET)]
     cases += [('torch.export, without this package', lambda: runtime('PT2', UNET), CLOSE), ('AOTInductor, without this package', (lambda: runtime('AOTI', UNET)) if compiler else 'a C++ compiler', CLOSE)]
     cases += [(f'OpenVINO {p}', (lambda p=p: runtime('OPENVINO', RESNET, precision=p)) if there('openvino') else 'openvino', limit) for p,limit in (('fp32', CLOSE), ('bf16', .5))]
+    cases += [('OpenVINO int8', (lambda: runtime('OPENVINO', UNET, precision='int8')) if there('openvino') else 'openvino', .2)]
     cases += [('ExecuTorch', (lambda: runtime('EXECUTORCH', UNET)) if there('executorch') else 'executorch', CLOSE)]
     cases += [('MindSpore', (lambda: runtime('MINDIR', RESNET, mindspore_python=ours)) if ours or there('mindspore') else 'mindspore', CLOSE)]
     tried = 0

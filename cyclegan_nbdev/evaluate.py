@@ -83,6 +83,7 @@ def evaluate(
     for name,folder in (dict(run_dir=run_dir) if run_dir else dict(cityscapes_dir=cityscapes_dir, result_dir=result_dir)).items():
         if folder is None: raise OptionError(name, folder, 'give cityscapes_dir and result_dir, or run_dir')
         if not Path(folder).is_dir(): raise OptionError(name, str(folder), 'no such folder')
+    if run_dir and not (Path(run_dir)/'config.json').is_file(): raise OptionError('run_dir', str(run_dir), 'not the folder of a run (it has no config.json); give the outputs_dir of a training run')
     o = Options.load(Path(run_dir)/'config.json') if run_dir else Options()
     palette = palette or o.palette or 'cityscapes'
     if real_dir is not None and extractor is None: raise OptionError('real_dir', real_dir, 'it is for feature distances: give an extractor too')

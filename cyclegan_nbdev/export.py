@@ -197,12 +197,11 @@ def run_aoti(path:Path) -> Callable[[Tensor], Tensor]:
 def to_openvino(path:Path, net:nn.Module, about:dict, precision:str='fp32', images:Iterable[Tensor]=()) -> None:
     "Write OpenVINO's .xml and .bin; in int8 by way of ONNX."
     import openvino
-    with _quiet():
-        if precision == 'int8': to_onnx(whole := Path(path).with_suffix('.onnx'), net, {}, 'int8', images)
+    with _quiet(), tempfile.TemporaryDirectory() as d:
+        if precision == 'int8': to_onnx(whole := Path(d)/'whole.onnx', net, {}, 'int8', images)
         model = openvino.Core().read_model(whole) if precision == 'int8' else openvino.convert_model(program(net))
         for k,v in about.items(): model.set_rt_info(v, ['cyclegan_nbdev', k])
         openvino.save_model(model, path, compress_to_fp16=precision != 'fp32')
-    if precision == 'int8': whole.unlink()
 
 def run_openvino(path:Path, precision:str='fp32') -> Callable[[Tensor], Tensor]:
     "The network as OpenVINO runs it, with as many threads as torch has."

@@ -20,10 +20,10 @@ from .distill import distill, student_options # first: it quiets a warning of fa
 from PIL import Image
 from torch import Tensor, nn
 
-from .checkpoint import load_network
+from .checkpoint import load_generator, load_network
 from .core import DataError, OptionError, atomic_path, check_dataroot
 from .data import find_images, image_grid, make_demo_scenes, progress_bar, to_image
-from .networks import ResnetGenerator, UnetGenerator, build_network, count_macs
+from .networks import ResnetGenerator, UnetGenerator, build_network, count_macs, in_planes
 from .palette import Palette
 from .pictures import read_picture
 from .scores import score_images
@@ -36,10 +36,8 @@ def _onnx(nets:dict) -> dict:
         from cyclegan_nbdev.export import run_onnx, to_onnx
     except ImportError: return {}
     with tempfile.TemporaryDirectory() as d:
-        for i,net in enumerate(nets.values()): to_onnx(Path(d)/f'{i}.onnx', net, dict(in_planes=str(_planes(net))))
+        for i,net in enumerate(nets.values()): to_onnx(Path(d)/f'{i}.onnx', net, dict(in_planes=str(in_planes(net))))
         return {name:run_onnx(Path(d)/f'{i}.onnx') for i,name in enumerate(nets)}
-
-def _planes(net:nn.Module) -> int: return next(m for m in net.modules() if isinstance(m, nn.Conv2d)).in_channels
 
 @torch.inference_mode()
 def latencies(
@@ -55,7 +53,7 @@ def latencies(
             def run(x:Tensor) -> None: net(x.to(device)); torch.cuda.synchronize()
             return run
         runners['GPU'] = {name:on_gpu(net.to(device)) for name,net in ((k, build_network(n.arch).eval()) for k,n in nets.items())}
-    images,times = {k:torch.rand(1, _planes(n), side, side)*2 - 1 for k,n in nets.items()},{r:{k:list[float]() for k in nets} for r in runners}
+    images,times = {k:torch.rand(1, in_planes(n), side, side)*2 - 1 for k,n in nets.items()},{r:{k:list[float]() for k in nets} for r in runners}
     for turn in range(turns+1): # the first warms up
         for r,name in itertools.product(runners, nets):
             start = time.perf_counter(); runners[r][name](images[name])
@@ -72,7 +70,7 @@ def answers(
 ) -> list: # of (C, side, side) in [-1, 1], on the CPU
     "What a network makes of images."
     net = net.eval().to(device)
-    return [net(_square(f, _planes(net), side)[None].to(device))[0].cpu() for f in files]
+    return [net(_square(f, in_planes(net), side)[None].to(device))[0].cpu() for f in files]
 
 def _square(path:str|Path, planes:int, side:int) -> Tensor:
     x = read_picture(path, planes).tensor()[None]
@@ -86,9 +84,7 @@ def distance(
 
 def _load(path:str|Path, option:str, side:int|None) -> tuple:
     "A generator and its header. Raises `OptionError`."
-    try: net,header = load_network(path)
-    except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
-    if header['architecture']['kind'] == 'patch': raise OptionError(option, str(path), 'holds a discriminator, not a generator')
+    net,header = load_generator(path, option)
     side = side or header['image_size'] or 256
     if isinstance(net, UnetGenerator) and side % 2**net.gl_num: raise OptionError('image_size', side, f'{path} needs a multiple of {2**net.gl_num}')
     net.arch = header['architecture']
@@ -112,19 +108,19 @@ def compare(
     loaded = {k:_load(p, k, image_size) for k,p in given.items()}
     nets,side,(_,header,_) = {k:v[0] for k,v in loaded.items()},loaded['teacher'][2],loaded['teacher']
     for k,(net,h,_) in loaded.items():
-        if h['role'] != header['role'] or _planes(net) != _planes(nets['teacher']): raise OptionError(k, given[k], f"is {h['role']} for {_planes(net)} channels, but the teacher is {header['role']} for {_planes(nets['teacher'])}")
+        if h['role'] != header['role'] or in_planes(net) != in_planes(nets['teacher']): raise OptionError(k, given[k], f"is {h['role']} for {in_planes(net)} channels, but the teacher is {header['role']} for {in_planes(nets['teacher'])}")
     with tempfile.TemporaryDirectory() as d:
         if dataroot is None: dataroot,palette = str(make_demo_scenes(d, side, 1, min(most, 40), progress=False)),palette or 'cityscapes'
         back = header['role'] == 'G_B'
         files,truth = (find_images(Path(dataroot)/f'test{x}', most) for x in ('BA' if back else 'AB'))
         made = {k:answers(net, files, side, device) for k,net in progress_bar(nets.items(), 'translating')}
-        labels = [_square(f, _planes(nets['teacher']), side) for f in truth] if palette and not back else None
+        labels = [_square(f, in_planes(nets['teacher']), side) for f in truth] if palette and not back else None
         if labels and len(labels) != len(files): raise DataError(f'{dataroot}: testA has {len(files)} images and testB {len(labels)}; for a palette they must be pairs')
-        photos = [_square(f, _planes(nets['teacher']), side) for f in files[:4]]
+        photos = [_square(f, in_planes(nets['teacher']), side) for f in files[:4]]
     nets = {k:n.cpu() for k,n in nets.items()}
     ms,rows = latencies(nets, side, device),[]
     for k,net in nets.items():
-        row = dict(network=k, file=str(given[k]), image_size=side, parameters=sum(p.numel() for p in net.parameters()), macs=count_macs(net, side, _planes(net)), bytes=os.path.getsize(given[k]),
+        row = dict(network=k, file=str(given[k]), image_size=side, parameters=sum(p.numel() for p in net.parameters()), macs=count_macs(net, side, in_planes(net)), bytes=os.path.getsize(given[k]),
                    ms={r:t[k] for r,t in ms.items()}, distance=distance(made[k], made['teacher']))
         if labels and palette: row['pixel_accuracy'] = score_images(map(to_image, made[k]), map(to_image, labels), Palette.load(palette)).scores.mean_pixel_acc
         rows.append(row)
@@ -156,7 +152,7 @@ SHARES = (1, 3/4, 1/2, 3/8, 1/4, 3/16, 1/8)
 def _macs(arch:str, side:int) -> int:
     "Multiply-accumulates of an architecture, given as JSON."
     with torch.device('meta'): net = build_network(json.loads(arch))
-    return count_macs(net, side, _planes(net))
+    return count_macs(net, side, in_planes(net))
 
 def candidates(
     teacher:ResnetGenerator,
@@ -172,7 +168,7 @@ def candidates(
         widths = [max(1, round(w*s)) for w,s in zip(W, (outer, middle, inner, middle, outer))]
         arch = teacher.arch | dict(widths=widths, ngf=widths[0], gl_num=depth, separable=True)
         if budget_macs/8 <= (macs := _macs(json.dumps(arch), side)) <= budget_macs: found.append(arch | dict(macs=macs))
-    if not found: raise OptionError('budget_macs', budget_macs, f'no student of this teacher lies between an eighth of it and it; the teacher has {count_macs(teacher, side, _planes(teacher)):.3g} MACs')
+    if not found: raise OptionError('budget_macs', budget_macs, f'no student of this teacher lies between an eighth of it and it; the teacher has {count_macs(teacher, side, in_planes(teacher)):.3g} MACs')
     found.sort(key=lambda a: a['macs'])
     edges = [i*len(found)//min(n, len(found)) for i in range(min(n, len(found))+1)]
     draw = random.Random(seed)

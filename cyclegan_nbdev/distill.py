@@ -17,8 +17,8 @@ from fastai.torch_core import get_model
 from fastai.learner import Learner
 from torch import Tensor, nn
 
-from .checkpoint import check_role, load_network
-from .core import DataError, OptionError, Options, with_demo
+from .checkpoint import check_role, load_generator
+from .core import OptionError, Options, with_demo
 from .networks import Network, ResnetGenerator, UnetGenerator, architecture, build_network
 from .state import resumed_options
 
@@ -29,10 +29,8 @@ def load_teacher(
 ) -> Network: # frozen, in evaluation mode
     "A teacher from its file. Raises `OptionError` for a file that cannot be read or is not what the options say."
     path = getattr(o, option)
-    try: net,header = load_network(path, gl_num=o.t_gl_num, slope=o.t_slope) # used only where a foreign file does not tell
-    except DataError as e: raise OptionError(option, path, str(e).removeprefix(f'{path}: ')) from None
+    net,header = load_generator(path, option, gl_num=o.t_gl_num, slope=o.t_slope) # used only where a foreign file does not tell
     arch = header['architecture']
-    if arch['kind'] == 'patch': raise OptionError(option, path, 'holds a discriminator; a teacher is a generator')
     check_role(path, header, option)
     if (planes := arch.get('in_planes', 3)) != o.in_planes: raise OptionError(option, path, f'is for {planes} channels, but in_planes={o.in_planes}')
     for k in ('ngf', 'gl_num', 'slope', 'norm_mode'):

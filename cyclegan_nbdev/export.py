@@ -20,17 +20,15 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from . import __version__
-from .checkpoint import check_role, load_network
+from .checkpoint import check_role, load_generator
 from .core import DataError, ExportOptions, OptionError
 from .data import find_images, street_scene
 from .mindir import run_mindir, write_mindir
-from .networks import UnetGenerator
+from .networks import UnetGenerator, in_planes
 from .pictures import read_picture
 
 # %% ../nbs/08_export.ipynb #378b2ac3
 def _multiple(net:nn.Module) -> int: return 2**net.gl_num if isinstance(net, UnetGenerator) else 4
-def _planes(net:nn.Module) -> int: return next(m for m in net.modules() if isinstance(m, nn.Conv2d)).in_channels
-
 def _mirrored(n:Any, m:Any) -> Tensor:
     "Rows 0 to n-1 in the middle of m, with their reflections around them; symbolic where n is."
     i = (torch.arange(m) - (m-n)//2).abs()
@@ -59,10 +57,10 @@ def program(
     "The computation of a generator, for any batch and size."
     if isinstance(net, Pixels):
         m,least = net.multiple,max(net.multiple+1, 8)
-        x,dims = torch.zeros(2, 2*least+3, 3*least+1, _planes(net), dtype=torch.uint8),{1:Dim('height', min=least), 2:Dim('width', min=least)}
+        x,dims = torch.zeros(2, 2*least+3, 3*least+1, in_planes(net), dtype=torch.uint8),{1:Dim('height', min=least), 2:Dim('width', min=least)}
     else:
         m = _multiple(net)
-        x,limit = torch.zeros(2, _planes(net), 4*m, 5*m),dict(min=2, max=most and max(most//m, 5))
+        x,limit = torch.zeros(2, in_planes(net), 4*m, 5*m),dict(min=2, max=most and max(most//m, 5))
         dims = {2:m*Dim('height', **limit), 3:m*Dim('width', **limit)}
     with torch.no_grad(): return torch.export.export(net, (x,), dynamic_shapes=({0:Dim('batch', max=most and 4), **dims},), prefer_deferred_runtime_asserts_over_guards=not most)
 
@@ -212,7 +210,7 @@ def run_openvino(path:Path, precision:str='fp32') -> Callable[[Tensor], Tensor]:
 # %% ../nbs/08_export.ipynb #931ca40d
 def to_mindir(path:Path, net:nn.Module, about:dict, python:str) -> None:
     "Write MindSpore's file."
-    try: write_mindir(path, net, _planes(net), python)
+    try: write_mindir(path, net, in_planes(net), python)
     except (RuntimeError, OSError) as e: raise DataError(f'{path.name}: MindSpore in {python} cannot write it: {e}') from None
 
 def run_mindspore(path:Path, python:str) -> Callable[[Tensor], Tensor]:
@@ -257,9 +255,7 @@ def _check_export(o:ExportOptions) -> None:
 
 def _generator(path:str, option:str) -> tuple[nn.Module, dict]:
     "The generator of an option that names a network file, its header and channels."
-    try: net,header = load_network(path)
-    except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
-    if header['architecture']['kind'] == 'patch': raise OptionError(option, str(path), 'holds a discriminator, not a generator')
+    net,header = load_generator(path, option)
     check_role(path, header, option)
     if assumed := header.get('assumed'): print(f'{path} does not tell', ', '.join(f"{k}={header['architecture'][k]}" for k in assumed), '(assumed)')
     return net,header
@@ -271,7 +267,7 @@ def _about(net:nn.Module, header:dict, way:str, o:ExportOptions) -> dict[str, st
     m = _multiple(net)
     takes = f'uint8, N H W C, sides of at least {max(m+1, 8)}' if o.pixels else f'float32, N C H W in [-1, 1] ({header["normalisation"]}), sides divisible by {m}'
     if o.file_format == 'EXECUTORCH': takes += f', at most {2*_side(header)}; at most 4 images'
-    return dict(direction=way, domains=' to '.join(header['domains'][::1 if way == 'AtoB' else -1]), takes=takes, in_planes=str(_planes(net)), image_size=str(header['image_size']),
+    return dict(direction=way, domains=' to '.join(header['domains'][::1 if way == 'AtoB' else -1]), takes=takes, in_planes=str(in_planes(net)), image_size=str(header['image_size']),
                 precision=o.precision, architecture=json.dumps(header['architecture']), epoch=str(header['epoch']), made_by=f'cyclegan_nbdev {__version__}')
 
 # %% ../nbs/08_export.ipynb #284bc5d8
@@ -280,7 +276,7 @@ def _export_one(folder:Path, net:nn.Module, header:dict, way:str, o:ExportOption
     ending,write,run,_,_ = FORMATS[o.file_format]
     name,about = f'{Path(o.file_name).name}_{way}',_about(net, header, way, o)
     path,original,side = folder/f'{name}.{ending}',Pixels(net).eval() if o.pixels else net,_side(header)
-    pictures = _pictures(o, _planes(net), way, 32 if o.precision == 'int8' else 4)
+    pictures = _pictures(o, in_planes(net), way, 32 if o.precision == 'int8' else 4)
     both = dict(MINDIR=[o.mindspore_python or sys.executable], OPENVINO=[o.precision]).get(o.file_format, [])
     images = (_batch(original, [p], side, side) for p in pictures)
     to_write:dict[str, list] = dict(ONNX=[o.precision, images], OPENVINO=[images], EXECUTORCH=[side])

@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator
 from torch import nn
 
 from . import __version__
-from .checkpoint import check_role, load_network, save_tensors
+from .checkpoint import check_role, load_generator, save_tensors
 from .core import CycleGANError, DataError, OptionError, Options, atomic_path
 from .networks import architecture, build_network, init_weights
 
@@ -129,9 +129,8 @@ class Generators(nn.Module, _OnHub):
         if grid and not Path(grid).is_file(): raise DataError(f'{grid}: no such file')
         self.G_A,self.G_B,self.headers,self.grid,self.card = None,None,{},grid,{}
         for role,path in files.items():
-            net,header = load_network(path)
+            net,header = load_generator(path, f'{role}_ckpt')
             check_role(path, header, f'{role}_ckpt')
-            if header['architecture']['kind'] == 'patch': raise OptionError(f'{role}_ckpt', str(path), 'holds a discriminator, not a generator')
             self.headers[role] = header | dict(package='cyclegan_nbdev', version=__version__, role=role, options=_public(header.get('options')))
             setattr(self, role, net)
         self._tell(card)

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['NETWORKS', 'PaddedConv2d', 'norm_layer', 'SeparableConv2d', 'ResnetBlock', 'Doubling', 'Network', 'ResnetGenerator',
-           'UnetGenerator', 'PatchDiscriminator', 'init_weights', 'architecture', 'build_network', 'count_macs']
+           'UnetGenerator', 'PatchDiscriminator', 'init_weights', 'architecture', 'build_network', 'in_planes',
+           'count_macs']
 
 # %% ../nbs/02_networks.ipynb #c003
 from copy import deepcopy
@@ -225,6 +226,9 @@ def build_network(
     return net
 
 # %% ../nbs/02_networks.ipynb #981bd54c
+def in_planes(net:nn.Module) -> int: # channels of the images that a network takes
+    return next(m for m in net.modules() if isinstance(m, nn.Conv2d)).in_channels
+
 def count_macs(
     net:nn.Module, # a network
     side:int, # side of a square image in pixels

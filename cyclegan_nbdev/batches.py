@@ -264,7 +264,7 @@ def unpaired_dls(
         return UnpairedImages(*[ImageCache(files, o.in_planes, side, o.cache_dir, progress and rank() == 0, together=True) for files in found])
     train = images('train')
     if o.use_random: _check_sizes(train.A, o); _check_sizes(train.B, o)
-    test = 'test' if is_folder(root/'testA') and is_folder(root/'testB') else 'train'
+    test = images('test') if is_folder(root/'testA') and is_folder(root/'testB') else train
     dls = DataLoaders(UnpairedDL(train, bs=o.batch_size, shuffle=o.use_random, after_batch=_Augmented(o, True)),
-                      UnpairedDL(images(test), bs=o.batch_size, after_batch=_Augmented(o, False)))
+                      UnpairedDL(test, bs=o.batch_size, after_batch=_Augmented(o, False)))
     return dls.to(device)

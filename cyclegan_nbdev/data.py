@@ -7,10 +7,10 @@ __all__ = ['IMAGE_EXTENSIONS', 'CITYSCAPES', 'find_images', 'read_image', 'to_im
            'street_scene', 'make_demo_scenes', 'prepare_cityscapes', 'prepare_aligned']
 
 # %% ../nbs/01_data.ipynb #c003
-import sys
+import os, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Any, Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -28,6 +28,13 @@ from .remote import remote_files
 # %% ../nbs/01_data.ipynb #c006
 IMAGE_EXTENSIONS = {'.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp'}
 
+def _files(folder:str|Path) -> Iterator[str]:
+    "All files below a folder; links to folders are not followed."
+    with os.scandir(folder) as found:
+        for f in found:
+            if f.is_dir(follow_symlinks=False): yield from _files(f.path)
+            elif f.is_file(): yield f.path
+
 def find_images(
     folder:str|Path, # or URL, searched with all its subfolders
     most:int|None=None # at most this many, in alphabetical order
@@ -35,10 +42,13 @@ def find_images(
     "The image files under a folder, sorted. Raises `DataError` where there are none."
     folder = place(folder)
     if not is_folder(folder): raise DataError(f'{folder}: no such folder')
-    found = sorted(folder.rglob('*')) if isinstance(folder, Path) else remote_files(folder)
-    files = [p for p in found if p.suffix.lower() in IMAGE_EXTENSIONS and not p.name.startswith('.') and (not isinstance(p, Path) or p.is_file())]
+    plain = isinstance(folder, Path)
+    try: found:list[Any] = sorted(_files(folder), key=lambda f: f.split(os.sep)) if plain else remote_files(folder)
+    except OSError as e: raise DataError(f'{e.filename}: cannot be listed ({e.strerror})') from None
+    names = (os.path.basename(f) if plain else f.name for f in found) # `Path` would be slow on many
+    files = [f for f,n in zip(found, names) if os.path.splitext(n)[1].lower() in IMAGE_EXTENSIONS and not n.startswith('.')]
     if not files: raise DataError(f'{folder}: no images in it ({", ".join(sorted(IMAGE_EXTENSIONS))})')
-    return files[:most]
+    return [Path(f) for f in files[:most]] if plain else files[:most]
 
 def read_image(
     path:str|Path, # an image file

@@ -6,7 +6,7 @@
 __all__ = ['below', 'remote_files', 'local_file', 'stamp']
 
 # %% ../nbs/00_remote.ipynb #a19fc2a1
-import json, tempfile, threading
+import json, os, tempfile, threading
 from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import Any, Iterator
@@ -56,5 +56,7 @@ def stamp(
     path:Any # a plain path, or one from `remote_files`
 ) -> list: # of text and numbers
     "What changes when a file does: name, size and time, or all that a store tells about it. Raises `FileNotFoundError`."
-    if isinstance(path, Path): return [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
+    if isinstance(path, Path):
+        s = path.stat()
+        return [os.path.realpath(path), s.st_size, s.st_mtime_ns]
     return [str(path), json.dumps(path.fs.info(path.path), default=str, sort_keys=True)]

@@ -1,6 +1,7 @@
 "Runs in many processes, held against one: `python tests/distributed.py`; `--long` adds four processes, accelerate, a cache and predictions of `--images N` with a kill each, and ten kills under torchrun's restarts."
 import argparse
 import csv
+import math
 import os
 import random
 import signal
@@ -94,15 +95,19 @@ def equal_weights(tmp, n, batch):
     assert d < 1e-9, f'the weights differ by {d:.1e}'
     return f'float64, 50 steps of {batch} images: weights differ by at most {d:.1e}'
 
-def product_run(tmp):
+def product_run(tmp, n):
+    "What n processes write is what one writes with the global batch."
     o = dict(dataroot=tmp/'scenes', cache_dir=tmp/'cache', max_epoch=3, n_epochs=1, print_iter=4, **TINY)
-    said = end(train(2, outputs_dir=tmp/'two', **o))
-    end(train(1, outputs_dir=tmp/'one', batch_size=2, **o))
-    rows,alone = history(tmp/'two'),history(tmp/'one')
+    many,one,steps = tmp/f'by{n}',tmp/f'batches{n}',math.ceil(20/n)
+    said = end(train(n, outputs_dir=many, **o))
+    end(train(1, outputs_dir=one, batch_size=n, **o))
+    rows,alone = history(many),history(one)
     assert [(r['epoch'], r['step'], r['lr']) for r in rows] == [(r['epoch'], r['step'], r['lr']) for r in alone] and rows[0]['lr'] != rows[-1]['lr'], (rows, alone)
-    assert [r['step'] for r in rows] == ['4', '8', '10', '14', '18', '20', '24', '28', '30'], rows # 20 images, 2 processes
-    assert said.count('the run is in') == 1 and said.count('step 30,') == 1, said
-    return f'{len(rows)} lines of history, written once; epochs, steps and learning rates of one process with the global batch'
+    assert [int(r['step']) for r in rows] == [e*steps + k for e in range(3) for k in [*range(4, steps, 4), steps]], rows
+    assert said.count('the run is in') == 1 and said.count(f'step {3*steps},') == 1, said
+    files = [{str(f.relative_to(d)) for f in d.rglob('*') if f.is_file()} for d in (many, one)]
+    assert files[0] == files[1], files[0] ^ files[1]
+    return f'{len(rows)} lines of history, written once; epochs, steps, learning rates and files of one process with the global batch'
 
 def resumed(tmp):
     "SIGTERM to all; the same command with 2 processes ends with the weights of an uninterrupted run, with 1 it ends well."
@@ -247,9 +252,10 @@ if __name__ == '__main__':
         tmp = Path(d)
         make_demo_scenes(tmp/'scenes', 32, n_train=20, n_test=3, progress=False)
         check('weights of 2 processes', lambda: equal_weights(tmp, 2, 2))
-        check('a run in 2 processes', lambda: product_run(tmp))
+        check('a run in 2 processes', lambda: product_run(tmp, 2))
         if args.long:
             check('weights of 4 processes', lambda: equal_weights(tmp, 4, 4))
+            check('a run in 3 processes', lambda: product_run(tmp, 3))
             check('interrupted and resumed', lambda: resumed(tmp))
             check('one process killed', lambda: killed(tmp))
             check('by accelerate', lambda: by_accelerate(tmp))

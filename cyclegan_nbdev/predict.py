@@ -8,7 +8,7 @@ __all__ = ['FORMATS', 'reflected', 'padded_size', 'Translator', 'find_inputs', '
 
 # %% ../nbs/06_predict.ipynb #c003
 import glob, os, re, time
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -183,8 +183,8 @@ def _targets(found:dict, folder:str|Path, format:str|None) -> dict[Path, Path]:
     "Where each result goes: the input's name, with another ending if the format asks for it."
     ends = {f:f'.{format}' if format else f.suffix if f.suffix.lower() in IMAGE_EXTENSIONS else '.png' for f in found}
     to = {f:place.with_suffix(ends[f]) for f,place in found.items()}
-    twice = {p for p in to.values() if list(to.values()).count(p) > 1} if len(set(to.values())) < len(to) else ()
-    return {f:Path(folder)/(p.with_name(found[f].name + ends[f]) if p in twice else p) for f,p in to.items()}
+    times = Counter(to.values())
+    return {f:Path(folder)/(p.with_name(found[f].name + ends[f]) if times[p] > 1 else p) for f,p in to.items()}
 
 # %% ../nbs/06_predict.ipynb #c027
 @dataclass

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['rank', 'world', 'share_of_epoch', 'LostPeerError', 'process_group', 'most', 'mean_of_ranks', 'gathered', 'from_first',
-           'first_then_others', 'join_ranks']
+           'first_then_others', 'join_ranks', 'launched_precision']
 
 # %% ../nbs/00c_ranks.ipynb #f04112b2
 import math, os, sys
@@ -142,4 +142,10 @@ def join_ranks(
         def _wrap_dl(self, dl:Any) -> Any:
             dl.rank,dl.world = rank(),world()
             return dl
-    return learn.add_cb(RanksTrainer(sync_bn=not cpu, cpu=cpu))
+    return learn.add_cb(RanksTrainer(sync_bn=not cpu, cpu=cpu, mixed_precision='no')) # the networks see to it themselves, alone, too
+
+# %% ../nbs/00c_ranks.ipynb #9a1c7e21
+def launched_precision() -> dict: # `precision`, or nothing
+    "The option that `accelerate launch --mixed_precision` stands for."
+    asked = os.environ.get('ACCELERATE_MIXED_PRECISION', 'no')
+    return {} if asked == 'no' else dict(precision=asked)

@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 from PIL import Image
 
-from .core import CycleGANError, DataError, OptionError, Options, at_least, atomic_path, check_dataroot, check_file, did_you_mean, one_line, with_demo
+from .core import CycleGANError, DataError, OptionError, Options, at_least, atomic_path, check_dataroot, check_file, did_you_mean, one_line, sweep, with_demo
 from .data import image_grid
 from .validate import METRICS, read_scores
 
@@ -107,7 +107,7 @@ def plot_sweep(
     names:list # runs that are done
 ) -> plt.Figure:
     "The curves of runs, and their samples."
-    fig,(ax,pictures) = plt.subplots(1, 2, figsize=(12, max(3.2, 1.4*len(names))))
+    fig,(ax,pictures) = plt.subplots(1, 2, figsize=(12, max(3.2, 1.4*len(names))), layout='constrained')
     for name in names:
         what,x,y = _curve(folder/name)
         ax.plot(x, y, '.-', label=name)
@@ -142,6 +142,7 @@ def run_sweep(
     if index >= count: raise OptionError('index', index, f'allowed: 0 to count-1, {count-1}')
     folder,runs = sweep_runs(config)
     check_file(notebook)
+    sweep(folder) # what killed processes of this machine left half-written
     failed = {}
     for name in [*runs][index::count]:
         if _is_done(folder/f'{name}.ipynb', runs[name][0]): print(f'{name}: done already', flush=True); continue

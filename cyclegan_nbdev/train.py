@@ -27,7 +27,7 @@ from .distances import DISTANCES
 from .losses import LOSSES
 from .model import CycleGAN, cyclegan_learner, fit
 from .monitor import MonitorCallback
-from .ranks import first_then_others, join_ranks, most, process_group, rank, world
+from .ranks import first_then_others, join_ranks, launched_precision, most, process_group, rank, world
 from .scores import METRICS
 from .state import STATE, FiniteCallback, RunFolder, StateCallback, TrainingError, find_state, memory_errors, resumed_options, save_config, stop_signals
 from .validate import ScoreCallback, read_scores, score_text
@@ -53,7 +53,7 @@ def train(
     cbs:list|None=None # more callbacks
 ) -> Learner: # `path` is the run folder
     "Train CycleGAN as the options say and write the run folder. Raises `OptionError`, `DataError`, `TrainingError` or `Interrupted`."
-    values,demo = with_demo(resumed_options(given))
+    values,demo = with_demo(launched_precision() | resumed_options(given))
     o = place_discriminators(Options.of(values))
     if o.kd and not cbs: raise OptionError('kd', True, 'distillation is run by nbs/05_distill.ipynb or cyclegan_train')
     if o.device_num > 1 and world() == 1: return _launch(given, o)

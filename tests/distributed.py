@@ -1,6 +1,7 @@
-"Runs in many processes, held against one: `python tests/distributed.py`; `--long` adds four processes, a cache and predictions with a kill each, and ten kills under torchrun's restarts."
+"Runs in many processes, held against one: `python tests/distributed.py`; `--long` adds four processes, accelerate, a cache and predictions of `--images N` with a kill each, and ten kills under torchrun's restarts."
 import argparse
 import csv
+import math
 import os
 import random
 import signal
@@ -16,10 +17,12 @@ results = []
 
 TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, platform='CPU', seed=3)
 
+def start(*command):
+    return subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=os.environ | dict(PYTHONPATH=str(ROOT)))
+
 def torchrun(n, *command, options=()):
     "Start `command` in n processes."
-    return subprocess.Popen([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', str(n), *options, *map(str, command)],
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=os.environ | dict(PYTHONPATH=str(ROOT)))
+    return start('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', n, *options, *command)
 
 def end(p, code=0):
     "Wait for a process; what it said."
@@ -71,8 +74,10 @@ def cache_in_process(folder, cache_dir):
         print(path, file=log, flush=True)
         return real(path, **kwargs)
     batches._decode = decode
-    with process_group('CPU'): cache = batches.ImageCache(find_images(folder), cache_dir=cache_dir, together=True)
-    print(f'{len(cache)} images')
+    with process_group('CPU'):
+        since = time.time()
+        cache = batches.ImageCache(find_images(folder), cache_dir=cache_dir, together=True)
+        print(f'{len(cache)} images in {time.time()-since:.1f} s')
 
 def check(name, func):
     if args.only not in name: return
@@ -90,15 +95,19 @@ def equal_weights(tmp, n, batch):
     assert d < 1e-9, f'the weights differ by {d:.1e}'
     return f'float64, 50 steps of {batch} images: weights differ by at most {d:.1e}'
 
-def product_run(tmp):
+def product_run(tmp, n):
+    "What n processes write is what one writes with the global batch."
     o = dict(dataroot=tmp/'scenes', cache_dir=tmp/'cache', max_epoch=3, n_epochs=1, print_iter=4, **TINY)
-    said = end(train(2, outputs_dir=tmp/'two', **o))
-    end(train(1, outputs_dir=tmp/'one', batch_size=2, **o))
-    rows,alone = history(tmp/'two'),history(tmp/'one')
+    many,one,steps = tmp/f'by{n}',tmp/f'batches{n}',math.ceil(20/n)
+    said = end(train(n, outputs_dir=many, **o))
+    end(train(1, outputs_dir=one, batch_size=n, **o))
+    rows,alone = history(many),history(one)
     assert [(r['epoch'], r['step'], r['lr']) for r in rows] == [(r['epoch'], r['step'], r['lr']) for r in alone] and rows[0]['lr'] != rows[-1]['lr'], (rows, alone)
-    assert [r['step'] for r in rows] == ['4', '8', '10', '14', '18', '20', '24', '28', '30'], rows # 20 images, 2 processes
-    assert said.count('the run is in') == 1 and said.count('step 30,') == 1, said
-    return f'{len(rows)} lines of history, written once; epochs, steps and learning rates of one process with the global batch'
+    assert [int(r['step']) for r in rows] == [e*steps + k for e in range(3) for k in [*range(4, steps, 4), steps]], rows
+    assert said.count('the run is in') == 1 and said.count(f'step {3*steps},') == 1, said
+    files = [{str(f.relative_to(d)) for f in d.rglob('*') if f.is_file()} for d in (many, one)]
+    assert files[0] == files[1], files[0] ^ files[1]
+    return f'{len(rows)} lines of history, written once; epochs, steps, learning rates and files of one process with the global batch'
 
 def resumed(tmp):
     "SIGTERM to all; the same command with 2 processes ends with the weights of an uninterrupted run, with 1 it ends well."
@@ -156,46 +165,66 @@ def restarts(tmp, kills):
 
 def logged(cache_dir): return [line for f in cache_dir.parent.glob(f'{cache_dir.name}.*.log') for line in f.read_text().splitlines()]
 
+def many_images(tmp):
+    "A folder of `--images` small pictures, no two alike."
+    from PIL import Image
+    folder = tmp/'many'
+    if not folder.exists():
+        folder.mkdir()
+        for i in range(args.images): Image.new('RGB', (16, 16), (i % 256, i//256 % 256, i//65536)).save(folder/f'{i:06}.png')
+    return folder
+
 def cache_together(tmp):
     "A cache built by 2 processes, one of them killed: the next 2 decode what is missing, each image once."
     from cyclegan_nbdev.batches import _shapes
-    from cyclegan_nbdev.data import make_demo_scenes
-    folder,cache = make_demo_scenes(tmp/'many', 16, n_train=600, n_test=0, progress=False)/'trainA',tmp/'many_cache'
-    start = lambda: torchrun(2, __file__, '--cache', folder, '--cache_dir', cache)
-    p = start()
-    while len(logged(cache)) < 200: time.sleep(.02)
+    n,folder,cache = args.images,many_images(tmp),tmp/'many_cache'
+    begin = lambda: torchrun(2, __file__, '--cache', folder, '--cache_dir', cache)
+    p = begin()
+    while len(logged(cache)) < n/3: time.sleep(.02)
     os.kill(child_of(p)[-1], signal.SIGKILL)
     end(p, 1)
     before,parts = logged(cache),[d for d in sorted(cache.glob('*/*')) if _shapes(d) is not None]
     kept = sum(len(_shapes(d)) for d in parts)
-    assert 0 < kept < 600, kept
+    assert 0 < kept < n, kept
     for f in tmp.glob('many_cache.*.log'): f.unlink()
-    said,again = end(start()),logged(cache)
-    assert said.count('600 images') == 2 and len(again) == len(set(again)) == 600 - kept, (len(again), len(set(again)), kept)
-    return f'{len(before)} of 600 images decoded when one was killed, {kept} of them in whole parts; then {len(again)}, each once'
+    said,again = end(begin()),logged(cache)
+    assert said.count(f'{n} images') == 2 and len(again) == len(set(again)) == n - kept, (len(again), len(set(again)), kept)
+    said,again = end(begin()),logged(cache)
+    assert said.count(f'{n} images') == 2 and len(again) == n - kept
+    return f'{len(before):,} of {n:,} images decoded when one was killed, {kept:,} of them in whole parts; then {n-kept:,}, each once; opened again: {said.strip().splitlines()[-1]}'
 
 def predicted_together(tmp):
-    "2,000 images translated by 2 processes, one of them killed: the next 2 do the rest, no result is written twice."
+    "Images translated by 2 processes, one of them killed: the next 2 do the rest, no result is written twice."
     from cyclegan_nbdev.checkpoint import save_network
     from cyclegan_nbdev.core import Options
-    from cyclegan_nbdev.data import make_demo_scenes
     from cyclegan_nbdev.networks import architecture, build_network
-    folder = make_demo_scenes(tmp/'scenes2000', 16, n_train=1, n_test=2000, progress=False)/'testA'
+    n,folder,to = args.images,many_images(tmp),tmp/'translated/predict/fake_B'
     o = Options(ngf=2, gl_num=1)
     save_network(tmp/'G_A.safetensors', build_network(architecture(o, 'G_A')), 'G_A', o)
-    start = lambda: torchrun(2, '-m', 'cyclegan_nbdev.cli', 'predict', *words(input=folder, G_A_ckpt=tmp/'G_A.safetensors', outputs_dir=tmp/'translated', platform='CPU'))
-    made = lambda: {f.name:f.stat().st_mtime_ns for f in (tmp/'translated').rglob('*.png') if not f.name.startswith('.')}
-    p = start()
-    while len(made()) < 500: assert p.poll() is None, p.communicate()[0][-3000:]; time.sleep(.02)
+    begin = lambda: torchrun(2, '-m', 'cyclegan_nbdev.cli', 'predict', *words(input=folder, G_A_ckpt=tmp/'G_A.safetensors', outputs_dir=tmp/'translated', platform='CPU'))
+    made = lambda: {f.name:f.stat().st_mtime_ns for f in to.glob('*.png') if not f.name.startswith('.')}
+    p = begin()
+    while len(made()) < n/4: assert p.poll() is None, p.communicate()[0][-3000:]; time.sleep(.02)
     os.kill(child_of(p)[-1], signal.SIGKILL)
     end(p, 1)
     before = made()
-    assert len(before) < 2000
-    said,after = end(start()),made()
-    assert len(after) == 2000 and all(after[k] == t for k,t in before.items()), len(after)
-    assert f'{2000-len(before)} images' in said and f'{len(before)} skipped' in said, said[-2000:]
+    assert len(before) < n
+    said,after = end(begin()),made()
+    assert len(after) == n and all(after[k] == t for k,t in before.items()), len(after)
+    assert f'{n-len(before)} images' in said and f'{len(before)} skipped' in said, said[-2000:]
     assert not [*(tmp/'translated').rglob('.tmp-*')], 'something half-written'
-    return f'{len(before)} of 2000 when one was killed, {2000-len(before)} afterwards'
+    return f'{len(before):,} of {n:,} when one was killed; then {said.strip().splitlines()[-1]}'
+
+def by_accelerate(tmp):
+    "accelerate's launcher, and its word for the precision."
+    o = dict(dataroot=tmp/'scenes', cache_dir=tmp/'cache', max_epoch=2, print_iter=4, **TINY)
+    end(start('-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', 2, '--main_process_port', 0, '--mixed_precision', 'bf16', '-m', 'cyclegan_nbdev.cli', 'train', *words(outputs_dir=tmp/'accelerate', **o)))
+    end(train(2, outputs_dir=tmp/'bf16', precision='bf16', **o)); end(train(2, outputs_dir=tmp/'fp32', **o))
+    a,b,c = (weights(tmp/d, 2) for d in ('accelerate', 'bf16', 'fp32'))
+    assert farthest(a, b) == 0 and farthest(a, c) > 0, (farthest(a, b), farthest(a, c))
+    said = end(start('-m', 'accelerate.commands.launch', '--num_processes', 1, '--mixed_precision', 'fp16', '-m', 'cyclegan_nbdev.cli', 'train', *words(outputs_dir=tmp/'fp16', **o)), 1)
+    assert "cyclegan_train: precision='fp16'" in said, said[-2000:]
+    return '2 processes with --mixed_precision bf16: the weights of torchrun with --precision bf16'
 
 def from_notebook(tmp):
     "The cell of 00c_ranks with accelerate's notebook_launcher, in a notebook."
@@ -213,7 +242,7 @@ def from_notebook(tmp):
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser()
-    p.add_argument('--long', action='store_true'); p.add_argument('--only', default=''); p.add_argument('--fit'); p.add_argument('--scenes'); p.add_argument('--batch_size', type=int); p.add_argument('--cache'); p.add_argument('--cache_dir')
+    p.add_argument('--long', action='store_true'); p.add_argument('--only', default=''); p.add_argument('--images', type=int, default=2000); p.add_argument('--fit'); p.add_argument('--scenes'); p.add_argument('--batch_size', type=int); p.add_argument('--cache'); p.add_argument('--cache_dir')
     args = p.parse_args()
     if args.fit: sys.exit(fit_in_double(args.fit, args.scenes, args.batch_size))
     if args.cache: sys.exit(cache_in_process(args.cache, args.cache_dir))
@@ -223,11 +252,13 @@ if __name__ == '__main__':
         tmp = Path(d)
         make_demo_scenes(tmp/'scenes', 32, n_train=20, n_test=3, progress=False)
         check('weights of 2 processes', lambda: equal_weights(tmp, 2, 2))
-        check('a run in 2 processes', lambda: product_run(tmp))
+        check('a run in 2 processes', lambda: product_run(tmp, 2))
         if args.long:
             check('weights of 4 processes', lambda: equal_weights(tmp, 4, 4))
+            check('a run in 3 processes', lambda: product_run(tmp, 3))
             check('interrupted and resumed', lambda: resumed(tmp))
             check('one process killed', lambda: killed(tmp))
+            check('by accelerate', lambda: by_accelerate(tmp))
             check('a cache in 2 processes', lambda: cache_together(tmp))
             check('predictions in 2 processes', lambda: predicted_together(tmp))
             check('from a notebook', lambda: from_notebook(tmp))

@@ -244,11 +244,13 @@ _STYLE = """
 .gradio-container {width: 100% !important; max-width: 1240px !important; margin: auto}
 #head h1 {margin: .4em 0 .1em} #head p {color: var(--body-text-color-subdued)}
 #said, #said_many, #said_epoch {padding-left: .3em}
+footer > div {display: none} /* the dots between links of which one is left */
 #grid img {image-rendering: pixelated}
 .card thead {display: none} .card td:first-child {white-space: nowrap; color: var(--body-text-color-subdued)} .card table, .card td {border-color: var(--border-color-primary) !important}
 .card td:last-child {width: 100%}
 """
 
+# %% ../nbs/09_app.ipynb #c032b
 def build_page(
     ts:dict, # from `load_translators`
     run_dir:str|Path|None=None, # a run folder, to look through its epochs

@@ -76,6 +76,8 @@ def check():
             if not re.search(rf'^{name}:', (ROOT/'Makefile').read_text(), re.M): wrong.append(f'{where}: make {name}: no such target')
     return wrong,n
 
+WIDE = '<style>table{display:block;width:fit-content;max-width:100%;overflow-x:auto}.highlight{margin-bottom:1em}</style></head>' # a wide table scrolls
+
 def render(out):
     "All notebooks as HTML, with links from one to the other."
     from nbconvert import HTMLExporter
@@ -86,7 +88,7 @@ def render(out):
         html,_ = exporter.from_notebook_node(nb, {'metadata':{'path':str(path.parent), 'name':path.stem}})
         to = out/path.relative_to(ROOT/'nbs').with_suffix('.html')
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(re.sub(r'(href="(?!https?:)[^"]*)\.ipynb', r'\1.html', html), encoding='utf-8')
+        to.write_text(re.sub(r'(href="(?!https?:)[^"]*)\.ipynb', r'\1.html', html).replace('</head>', WIDE, 1), encoding='utf-8')
 
 if __name__ == '__main__':
     wrong,n = check()

@@ -278,7 +278,7 @@ def build_page(
     page.queue(max_size=queue, default_concurrency_limit=concurrency)
     font = ['ui-sans-serif', 'system-ui', 'sans-serif']
     quiet = dict(block_label_background_fill='*background_fill_primary', block_label_text_color='*neutral_500', block_title_background_fill='none', block_title_text_color='*neutral_500')
-    theme = gr.themes.Soft(primary_hue='indigo', font=font, font_mono=['ui-monospace', 'monospace']).set(**quiet, block_title_padding='0', **{f'{k}_dark':v for k,v in quiet.items()})
+    theme = gr.themes.Soft(primary_hue='indigo', font=font, font_mono=['ui-monospace', 'monospace']).set(**quiet, block_title_padding='0', body_text_color_subdued='*neutral_500', **{f'{k}_dark':v.replace('500', '300') for k,v in quiet.items()})
     page.look = dict(theme=theme, css=_STYLE, max_file_size=f'{max_upload}mb',
                      footer_links=['api'], show_error=True, allowed_paths=[str(Path(run_dir).absolute()/'imgs')] if run_dir else None)
     return page

@@ -244,11 +244,13 @@ _STYLE = """
 .gradio-container {width: 100% !important; max-width: 1240px !important; margin: auto}
 #head h1 {margin: .4em 0 .1em} #head p {color: var(--body-text-color-subdued)}
 #said, #said_many, #said_epoch {padding-left: .3em}
+footer > div {display: none} /* the dots between links of which one is left */
 #grid img {image-rendering: pixelated}
 .card thead {display: none} .card td:first-child {white-space: nowrap; color: var(--body-text-color-subdued)} .card table, .card td {border-color: var(--border-color-primary) !important}
 .card td:last-child {width: 100%}
 """
 
+# %% ../nbs/09_app.ipynb #c032b
 def build_page(
     ts:dict, # from `load_translators`
     run_dir:str|Path|None=None, # a run folder, to look through its epochs
@@ -276,7 +278,7 @@ def build_page(
     page.queue(max_size=queue, default_concurrency_limit=concurrency)
     font = ['ui-sans-serif', 'system-ui', 'sans-serif']
     quiet = dict(block_label_background_fill='*background_fill_primary', block_label_text_color='*neutral_500', block_title_background_fill='none', block_title_text_color='*neutral_500')
-    theme = gr.themes.Soft(primary_hue='indigo', font=font, font_mono=['ui-monospace', 'monospace']).set(**quiet, block_title_padding='0', **{f'{k}_dark':v for k,v in quiet.items()})
+    theme = gr.themes.Soft(primary_hue='indigo', font=font, font_mono=['ui-monospace', 'monospace']).set(**quiet, block_title_padding='0', body_text_color_subdued='*neutral_500', **{f'{k}_dark':v.replace('500', '300') for k,v in quiet.items()})
     page.look = dict(theme=theme, css=_STYLE, max_file_size=f'{max_upload}mb',
                      footer_links=['api'], show_error=True, allowed_paths=[str(Path(run_dir).absolute()/'imgs')] if run_dir else None)
     return page

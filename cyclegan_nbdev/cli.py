@@ -105,7 +105,7 @@ def _command(prog:str, func:Callable, argv:list|None, show:Callable[[Any], objec
 def sweep(argv:list|None=None) -> None:
     "Console command `cyclegan_sweep`."
     from cyclegan_nbdev.sweep import run_sweep
-    _command('cyclegan_sweep', run_sweep, argv, lambda table: None) # it has printed the table
+    _command('cyclegan_sweep', run_sweep, argv) # it prints its table itself
 
 def _counts(n:dict) -> None: print(', '.join(f'{k}: {v}' for k,v in n.items()))
 

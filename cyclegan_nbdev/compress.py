@@ -190,6 +190,13 @@ def hold_out(
             if not to.is_symlink(): to.symlink_to(f.resolve())
     return Path(folder)
 
+# %% ../nbs/08a_compress.ipynb #b8c27340
+def _inherited(teacher:ResnetGenerator, options:dict) -> dict:
+    "Options of a student, from its teacher and from those that trained it."
+    full = dict(norm_mode='instance', slope=.2, pad_mode='REFLECT', in_planes=3) | {k:teacher.arch[k] for k in ('norm_mode', 'slope', 'pad_mode', 'in_planes') if k in teacher.arch}
+    trained = {k:v for k,v in options.items() if k in ('ndf', 'dl_num', 'gan_mode', 'preprocess', 'max_epoch', 'n_epochs')}
+    return full | trained | dict(t_ngf=teacher.widths[0], t_gl_num=len(teacher.blocks), t_slope=full['slope'], t_norm_mode=full['norm_mode'])
+
 def _measure(ckpts:list, teachers:Iterable, root:Path, side:int, device:torch.device) -> float:
     "Mean distance of both generators to their teachers on the images held out."
     return float(np.mean([distance(answers(load_network(c)[0], files := find_images(root/f'test{d}'), side, device), answers(t, files, side, device)) for c,t,d in zip(ckpts, teachers, 'AB')]))
@@ -221,10 +228,8 @@ def compress(
     (teacher,_,side),other = loaded[0],loaded[1][0]
     if not isinstance(teacher, ResnetGenerator) or teacher.arch != other.arch: raise OptionError('GT_B_ckpt', GT_B_ckpt, 'the teachers must be two resnets of the same architecture')
     check_dataroot(dataroot)
-    full = dict(norm_mode='instance', slope=.2, pad_mode='REFLECT', in_planes=3) | {k:teacher.arch[k] for k in ('norm_mode', 'slope', 'pad_mode', 'in_planes') if k in teacher.arch}
-    trained = {k:v for k,v in (loaded[0][1]['options'] or {}).items() if k in ('ndf', 'dl_num', 'gan_mode', 'preprocess', 'max_epoch', 'n_epochs')}
-    base = full | trained | dict(kd=True, GT_A_ckpt=str(GT_A_ckpt), GT_B_ckpt=str(GT_B_ckpt), t_ngf=teacher.widths[0], t_gl_num=len(teacher.blocks), t_slope=full['slope'], t_norm_mode=full['norm_mode'],
-                image_size=side, from_teacher=True, separable=True, need_dropout=False, seed=seed, platform=platform)
+    base = _inherited(teacher, loaded[0][1]['options'] or {}) | dict(kd=True, GT_A_ckpt=str(GT_A_ckpt), GT_B_ckpt=str(GT_B_ckpt), image_size=side, from_teacher=True, separable=True, need_dropout=False, seed=seed,
+                platform=platform)
     todo = candidates(teacher, budget_macs, side, n_candidates, seed)
     options = lambda a: base | dict(widths=','.join(map(str, a['widths'])), gl_num=a['gl_num'])
     student_options(options(todo[0]) | dict(dataroot=dataroot)) # what does not fit stops here

@@ -41,6 +41,7 @@ class MacCounter(TorchDispatchMode):
         if (count := flop_registry.get(func._overloadpacket)): self.macs += count(*args, **(kwargs or {}), out_val=out)//2
         return out
 
+# %% ../nbs/04b_estimate.ipynb #c006b
 def _image(o:Options, device:torch.device|str) -> Tensor:
     side = (o.load_size or round(o.image_size*286/256)) if o.preprocess == 'scale_width' else o.image_size # as wide as high
     m = 2**o.gl_num if o.model == 'unet' else 4

@@ -65,6 +65,7 @@ def _translated(run_dir:str, o:Options, progress:bool) -> tuple[Path, Path, Path
     predict(input=[str(root/'testA')], G_A_ckpt=str(G_A), outputs_dir=str(Path(run_dir)/'evaluation'), image_size=o.image_size, format='png', overwrite=True, platform=o.platform, progress=progress)
     return root/'testB',Path(run_dir)/'evaluation/predict/fake_B',G_A
 
+# %% ../nbs/07_evaluate.ipynb #c014b
 def evaluate(
     cityscapes_dir:str|None=None, # folder of the true label maps, such as testB
     result_dir:str|None=None, # folder of the generated ones with the same names, such as outputs/predict/fake_B

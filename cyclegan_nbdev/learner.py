@@ -7,6 +7,7 @@ __all__ = ['CycleGANLearner']
 
 # %% ../nbs/03e_learner.ipynb #c002
 import torch
+from collections.abc import Iterator
 from typing import Any
 
 from .batches import show_grid # before fastai: it quiets a warning of fastai's
@@ -23,6 +24,16 @@ class _WithoutTargets(Learner):
     def tta(self, *args:Any, **kwargs:Any) -> None: self.get_preds()
     def export(self, *args:Any, **kwargs:Any) -> None: raise CycleGANError('learn.export: pickles run code; train writes network files by itself, which load_learner, from cyclegan_nbdev.train, and Translator.from_file read; save_network writes one')
     def summary(self) -> None: raise CycleGANError('learn.summary: four networks; cyclegan_train --dry_run True tells parameters, arithmetic, memory and time, print(learn.model) the layers')
+
+# %% ../nbs/03e_learner.ipynb #vb3
+def _ways_back(model:Any, dl:Any, domain:str) -> Iterator[tuple[float, list]]:
+    "Of each image of a domain the mean absolute difference of its way back, and the three images; a smaller domain comes round again."
+    there,back,i = (model.G_A, model.G_B, 0) if domain == 'A' else (model.G_B, model.G_A, 1)
+    for b in dl:
+        x = b[i].to(dl.device)
+        y = there(x)
+        z = back(y)
+        yield from zip((z - x).abs().flatten(1).mean(1).tolist(), zip(x.cpu(), y.cpu(), z.cpu()))
 
 # %% ../nbs/03e_learner.ipynb #c004
 class CycleGANLearner(_WithoutTargets):
@@ -57,16 +68,11 @@ class CycleGANLearner(_WithoutTargets):
     ) -> list: # of (mean absolute difference in [0, 2], number in the validation set), worst first
         "The validation images whose way back is worst."
         if domain not in ('A', 'B'): raise OptionError('domain', domain, 'allowed: A, B')
-        dl,was,found = self.dls.valid,self.model.training,list[tuple]()
-        there,back,i = (self.model.G_A, self.model.G_B, 0) if domain == 'A' else (self.model.G_B, self.model.G_A, 1)
+        dl,was = self.dls.valid,self.model.training
         self.model.eval()
-        for b in dl:
-            x = b[i].to(self.dls.device)
-            y = there(x)
-            z = back(y)
-            found += [(d.item(), len(found)+k, a.cpu(), f.cpu(), r.cpu()) for k,(d,a,f,r) in enumerate(zip((z - x).abs().flatten(1).mean(1), x, y, z))]
+        found = [(d, i, images) for i,(d,images) in zip(range(len(getattr(dl.dataset, domain))), _ways_back(self.model, dl, domain))]
         self.model.train(was)
-        found = sorted(found[:len(getattr(dl.dataset, domain))], key=lambda o: -o[0])[:n] # the smaller domain comes round again
+        worst = sorted(found, key=lambda o: -o[0])[:n]
         other = 'B' if domain == 'A' else 'A'
-        if show: show_grid([list(o[2:]) for o in found], [domain, f'{domain} → {other}', f'{domain} → {other} → {domain}'])
-        return [o[:2] for o in found]
+        if show: show_grid([list(images) for _,_,images in worst], [domain, f'{domain} → {other}', f'{domain} → {other} → {domain}'])
+        return [o[:2] for o in worst]

@@ -106,6 +106,7 @@ def _cells() -> dict[str, Any]:
             return self.up(s if self.innermost else ops.cat((s, self.inner(s)), 1))
     return _convolutions() | dict(instance=Norm, batch=Norm, leaky=Act, tanh=Act, residual=Residual, skip=Skip, seq=nn.SequentialCell, identity=nn.Identity, dropout=nn.Identity)
 
+# %% ../nbs/02d_mindir.ipynb #38e9768f
 def _rebuild(spec:list|None, weights:dict, cells:dict) -> Any:
     "A MindSpore network from its list."
     if spec is None: return None

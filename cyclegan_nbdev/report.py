@@ -116,6 +116,8 @@ def _confusion(names:list, n:list) -> str:
 FATES = dict(running='It is still at work.', killed='It was killed before its end; the same command continues it.', stopped='It was stopped before its end; the same command continues it.',
              unknown='It has not reached its end; only the machine it runs on knows whether it is still at work.')
 
+def _called(score:str) -> str: return dict(kid='KID', mean_pixel_acc='pixel accuracy', mean_class_acc='class accuracy', mean_class_iou='class IoU').get(score, 'kernel distance')
+
 def _sentence(o:Options, history:list, scores:list, epochs:int, fate:str, failed:list) -> str:
     "What was run and what came of it."
     data = f'<b>{escape(str(o.dataroot))}</b>' if o.dataroot else 'generated street scenes'
@@ -130,6 +132,20 @@ def _sentence(o:Options, history:list, scores:list, epochs:int, fate:str, failed
     if best := best_scores(o, scores): said += f'; the best epoch by {_called(kept := score_to_keep(o, best))} is {best["epoch"]:.0f}, with {score_text(kept, best[kept])}'
     return said + '.'
 
+# %% ../nbs/07a_report.ipynb #c011s
+def _scores(folder:Path, scores:list) -> str:
+    "Curves and a table of the scores over the epochs, and how a distance was measured."
+    names = [k for k in (*METRICS, *DISTANCES) if k in scores[0]]
+    x = [r['epoch'] for r in scores]
+    curves = ''.join(curves_svg(x, {_called(k):[r[k] for r in scores] for k in kinds if k in names}, title, 'epoch') for kinds,title in ((METRICS, 'scores on the test images'), (DISTANCES, 'distance of sets, smaller is better')) if set(kinds) & set(names))
+    note,table = '',_table(['epoch', *map(_called, names)], [[f'{r["epoch"]:.0f}', *(score_text(k, r[k]) for k in names)] for r in scores], 'num')
+    how = folder/'distance.json'
+    if how.exists():
+        d = json.loads(how.read_text(encoding='utf-8'))
+        note = (f'<p class="note">{_called(d["name"])}: {d["n_generated"]} images made by G_A against {d["n_real"]} of {escape(d["real"])}; extractor: {escape(d["extractor"])}; '
+                  f'resizing: {escape(d["resizing"])}; {escape(d["subsets"])}.</p>')
+    return f'<h2>Scores</h2><div class="curves">{curves}<div class="tall">{table}</div></div>{note}'
+
 def _last_confusion(folder:Path) -> str:
     "The confusion matrix of the last evaluation in training."
     path = folder/'confusion.csv'
@@ -137,6 +153,7 @@ def _last_confusion(folder:Path) -> str:
     with open(path, newline='') as f: (_,*names),*rows = csv.reader(f)
     return _confusion(names, [[int(v) for v in r[1:]] for r in rows])
 
+# %% ../nbs/07a_report.ipynb #c011e
 def _evaluated(folder:Path, first:bool) -> str:
     "What `cyclegan_evaluate` found in the run's results; with its confusion matrix and worst images where training left none."
     path = folder/'evaluation_results.json'
@@ -152,21 +169,6 @@ def _evaluated(folder:Path, first:bool) -> str:
     if first: said += _confusion([*d['scores']['class_acc']], d['confusion'])
     if first and (worst := _image(folder/'evaluation_worst.png')): said += f'<h3>Worst test images</h3><figure><img alt="generated label maps, their classes, the true ones, what is wrong" src="{worst}"></figure>'
     return said
-
-def _called(score:str) -> str: return dict(kid='KID', mean_pixel_acc='pixel accuracy', mean_class_acc='class accuracy', mean_class_iou='class IoU').get(score, 'kernel distance')
-
-def _scores(folder:Path, scores:list) -> str:
-    "Curves and a table of the scores over the epochs, and how a distance was measured."
-    names = [k for k in (*METRICS, *DISTANCES) if k in scores[0]]
-    x = [r['epoch'] for r in scores]
-    curves = ''.join(curves_svg(x, {_called(k):[r[k] for r in scores] for k in kinds if k in names}, title, 'epoch') for kinds,title in ((METRICS, 'scores on the test images'), (DISTANCES, 'distance of sets, smaller is better')) if set(kinds) & set(names))
-    note,table = '',_table(['epoch', *map(_called, names)], [[f'{r["epoch"]:.0f}', *(score_text(k, r[k]) for k in names)] for r in scores], 'num')
-    how = folder/'distance.json'
-    if how.exists():
-        d = json.loads(how.read_text(encoding='utf-8'))
-        note = (f'<p class="note">{_called(d["name"])}: {d["n_generated"]} images made by G_A against {d["n_real"]} of {escape(d["real"])}; extractor: {escape(d["extractor"])}; '
-                  f'resizing: {escape(d["resizing"])}; {escape(d["subsets"])}.</p>')
-    return f'<h2>Scores</h2><div class="curves">{curves}<div class="tall">{table}</div></div>{note}'
 
 # %% ../nbs/07a_report.ipynb #c013
 STYLE = '''

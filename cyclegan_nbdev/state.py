@@ -110,12 +110,16 @@ try: import fcntl
 except ImportError: fcntl = None # type: ignore[assignment] # Windows: no lock
 
 def _grab(path:Path) -> TextIO:
-    "A locked file that is still the one at `path`."
+    "A locked file that is still the one at `path`, with the holder's name in it."
     while True:
         f = open(path, 'a+')
         try:
             if fcntl: fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(f.fileno()), os.stat(path)): return f
+            if os.path.samestat(os.fstat(f.fileno()), os.stat(path)):
+                f.truncate(0)
+                f.write(f'process id {os.getpid()} on {socket.gethostname()}')
+                f.flush()
+                return f
         except FileNotFoundError: pass # the run that held it has ended just now
         except BlockingIOError:
             f.seek(0)
@@ -144,14 +148,8 @@ class RunFolder:
         self.made = [p for p in (self.path, *self.path.parents) if not p.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock()
+            self.file = _grab(self.path/'.lock')
         except OSError as e: raise OptionError('outputs_dir', str(path), f'cannot be written to ({e.strerror})') from None
-
-    def _lock(self) -> None:
-        self.file = _grab(self.path/'.lock')
-        self.file.truncate(0)
-        self.file.write(f'process id {os.getpid()} on {socket.gethostname()}')
-        self.file.flush()
 
     def begin(self,
         state:dict|None=None, # of the run to continue; None: a new run
@@ -166,7 +164,7 @@ class RunFolder:
                 for k,v in (files or {}).items():
                     if v and Path(v).resolve().is_relative_to(self.path.resolve()): raise OptionError(k, v, f'lies in {self.path}, whose earlier run would be put aside; give this run another outputs_dir')
                 old,kept = self.file,_put_aside(self.path)
-                self._lock()
+                self.file = _grab(self.path/'.lock')
                 (kept/'.lock').unlink()
                 old.close()
             for d in ('ckpt', 'imgs', 'log'): (self.path/d).mkdir(exist_ok=True)

@@ -76,7 +76,6 @@ def _launch(given:dict, o:Options) -> Learner:
     if code: raise TrainingError(f'device_num={o.device_num}: the processes ended with exit code {code}; what they said is above')
     return load_learner(o.outputs_dir)
 
-# %% ../nbs/04_train.ipynb #c035d
 def _notices(o:Options, n:int, device:torch.device, demo:dict) -> Iterator[str]:
     "What a run does otherwise than one might expect."
     if o.platform == 'GPU' and device.type == 'cpu': yield 'platform=GPU: torch finds no GPU here; computing on the CPU'
@@ -85,6 +84,7 @@ def _notices(o:Options, n:int, device:torch.device, demo:dict) -> Iterator[str]:
         yield f'n_epochs is not below max_epoch={o.max_epoch}: the learning rate stays at {o.lr:g} to the end; n_epochs={o.max_epoch//2} lets it fall in the second half'
     if o.batch_size > n: yield f'batch_size={o.batch_size} is more than the {n} images of the larger domain: every step takes all {n}'
 
+# %% ../nbs/04_train.ipynb #c035d
 def _train(o:Options, run:RunFolder, state:dict|None, demo:dict, cbs:list) -> Learner:
     device,folder = pick_device(o.platform, int(os.environ.get('LOCAL_RANK', o.device_id))),run.path
     say = (lambda *words: None) if rank() else print

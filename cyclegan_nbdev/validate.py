@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Iterable, Iterator
 
-import numpy as np
 import torch
 from .batches import UnpairedDL # first: it quiets a warning of fastai's
 from fastai.callback.core import Callback

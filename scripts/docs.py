@@ -1,10 +1,12 @@
-"""Every link, anchor, picture and name in the notebooks' prose and the other documents; with a folder as argument also all notebooks as HTML.
+"""Every link, anchor, picture and name in the notebooks' prose and the other documents; with a folder as argument also all notebooks as HTML,
+and what the builder of the documentation site could not take.
 
 Prints what is wrong, one line each, and how many links were looked at."""
 import importlib
 import re
 import sys
 import unicodedata
+import warnings
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -76,21 +78,33 @@ def check():
             if not re.search(rf'^{name}:', (ROOT/'Makefile').read_text(), re.M): wrong.append(f'{where}: make {name}: no such target')
     return wrong,n
 
+def wrong_for_site(path):
+    "What keeps nbdev_docs, which runs a notebook's exported cells and those that import, from taking it; or nothing."
+    from execnb.nbio import read_nb
+    from nbdev.processors import FilterDefaults
+    warnings.filterwarnings('ignore', 'Found cells containing imports and other code')
+    try: FilterDefaults()(read_nb(path))
+    except Exception as e: return f'{path.relative_to(ROOT)}: nbdev_docs: {e.__cause__ or e}: ' + ' '.join(str(e).split())[:200]
+
+WIDE = '<style>table{display:block;width:fit-content;max-width:100%;overflow-x:auto}.highlight{margin-bottom:1em}</style></head>' # a wide table scrolls
+
 def render(out):
-    "All notebooks as HTML, with links from one to the other."
+    "All notebooks as HTML, with links from one to the other; what is wrong with them for the site."
     from nbconvert import HTMLExporter
-    exporter = HTMLExporter(embed_images=True)
+    exporter,wrong = HTMLExporter(embed_images=True),[]
     for path in sorted((ROOT/'nbs').rglob('*.ipynb')):
+        if said := wrong_for_site(path): wrong.append(said)
         nb = nbformat.read(path, 4)
         nb.cells = [c for c in nb.cells if c.cell_type != 'raw' and not c.source.startswith(('#| hide', '#| default_exp'))]
         html,_ = exporter.from_notebook_node(nb, {'metadata':{'path':str(path.parent), 'name':path.stem}})
         to = out/path.relative_to(ROOT/'nbs').with_suffix('.html')
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(re.sub(r'(href="(?!https?:)[^"]*)\.ipynb', r'\1.html', html), encoding='utf-8')
+        to.write_text(re.sub(r'(href="(?!https?:)[^"]*)\.ipynb', r'\1.html', html).replace('</head>', WIDE, 1), encoding='utf-8')
+    return wrong
 
 if __name__ == '__main__':
     wrong,n = check()
+    if sys.argv[1:]: wrong += render(Path(sys.argv[1]).resolve())
     print(*wrong, sep='\n', end='\n' if wrong else '')
-    if sys.argv[1:]: render(Path(sys.argv[1]))
     print(f'{n} links, pictures and names, {len(wrong)} wrong')
     sys.exit(1 if wrong else 0)

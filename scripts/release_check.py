@@ -138,7 +138,7 @@ def table(c):
         if x.startswith('cyclegan_train'): c.do(*c.words(x), *OPTIONS, '--max_epoch', 1, *([] if '--outputs_dir' in x else ['--outputs_dir', 'more']))
         else: c.do(*c.words(x))
     c.there('named/report.html', 'named/ckpt/G_A_1.safetensors')
-    elsewhere = ('--logger wandb', '--device_num 4') # what is not here: a service and four devices
+    elsewhere = ('--logger wandb',) # a service
     all_of_them = [w for x in options if x not in elsewhere for w in x.split()]
     c.do('cyclegan_train', '--dataroot', 'scenes', *all_of_them, *OPTIONS, '--load_size', 36, '--n_epochs', 1, '--max_epoch', 1, '--outputs_dir', 'options')
     for x in options: c.do('python', '-c', f"from cyclegan_nbdev.cli import train_parser; from cyclegan_nbdev.core import Options; o = train_parser().parse({x.split()!r}); del o['dry_run']; Options.of(o)")

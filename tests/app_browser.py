@@ -57,7 +57,7 @@ def served(*options):
     try:
         line = next(l for l in p.stdout if 'the page is at' in l)
         yield re.search(r'http\S+', line)[0]
-    finally: p.terminate(); p.wait(20)
+    finally: p.terminate(); p.wait(120)
 
 @contextmanager
 def chromium():
@@ -248,6 +248,7 @@ def main():
             shot(d, 'about'); print('ok about the networks')
             everything_local(d, url); no_errors(d); print('ok nothing was asked for elsewhere, nothing failed')
             page_of_the_run(d, run); no_errors(d); shot(d, 'report_phone'); print("ok the run's own page")
+            window(d, 1280, 860)
         with served('--G_A_ckpt', newest_generators(run)['G_A']) as url:
             d.get(url)
             eventually(lambda: find(d, '#source input[type=file]')).send_keys(str(work/'photo.png'))

@@ -15,8 +15,7 @@ from tifffile import imwrite
 import cyclegan_nbdev.train # noqa: imported once
 from cyclegan_nbdev import cli, core, data, pictures
 from cyclegan_nbdev.checkpoint import load_network, read_header, save_network
-from cyclegan_nbdev.core import CycleGANError, DataError, OptionError, Options
-from cyclegan_nbdev.foreign import read_mindspore, read_tensors
+from cyclegan_nbdev.core import DataError, OptionError, Options
 from cyclegan_nbdev.networks import architecture, build_network
 from cyclegan_nbdev.predict import Translator
 from cyclegan_nbdev.state import load_state, save_state

@@ -4,7 +4,7 @@
 
 The examples are made by hypothesis, the same ones in every run.
 """
-import argparse, json, struct, sys, tempfile, time
+import argparse, json, struct, tempfile, time
 from pathlib import Path
 
 import safetensors.torch

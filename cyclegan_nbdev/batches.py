@@ -20,6 +20,7 @@ import torch
 warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning) # fastai 2.8 on torch 2.14
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
+from fastai.torch_core import to_device
 from PIL import Image
 from torch import Tensor
 
@@ -182,9 +183,9 @@ class Augment:
         "Cut, resize and flip a batch."
         boxes,sizes,outside = zip(*[self.box(h, w) for h,w in hw])
         if len(set(sizes)) > 1: raise OptionError('batch_size', len(sizes), f'preprocess={self.mode} gave images of different sizes, which fit one batch only with batch_size=1')
-        flip = torch.tensor([self.flip and random.random() < .5 for _ in hw], device=x.device)
-        bounds = torch.tensor([[0, 0, h, w] for h,w in hw], device=x.device) if outside[0] else None
-        return crop_resize(x, torch.tensor(boxes, dtype=torch.float32, device=x.device), sizes[0], flip, bounds)
+        plan = [[*b, 0, 0, *size, self.flip and random.random() < .5] for b,size in zip(boxes, hw)]
+        p = torch.tensor(plan, dtype=torch.float32).to(x.device, non_blocking=True) # once, and a GPU is not waited for
+        return crop_resize(x, p[:,:4], sizes[0], p[:,8] > 0, p[:,4:8] if outside[0] else None)
 
 # %% ../nbs/01a_batches.ipynb #c028
 class UnpairedImages:
@@ -193,11 +194,11 @@ class UnpairedImages:
     def __len__(self) -> int: return max(len(self.A), len(self.B))
     def __getitem__(self, ij:tuple) -> tuple[Tensor, Tensor]: return self.A[ij[0]],self.B[ij[1]]
 
-def _stack(images:list[Tensor]) -> tuple[Tensor, Tensor]:
+def _stack(images:list[Tensor]) -> tuple[Tensor, list]:
     "Images of any sizes in one (N, C, H, W) tensor, padded at the end, with their sizes."
     hw = [o.shape[1:] for o in images]
     H,W = (max(s) for s in zip(*hw))
-    return torch.stack([torch.nn.functional.pad(o, (0, W-o.shape[2], 0, H-o.shape[1])) for o in images]), torch.tensor(hw)
+    return torch.stack([torch.nn.functional.pad(o, (0, W-o.shape[2], 0, H-o.shape[1])) for o in images]), hw
 
 class UnpairedDL(DataLoader):
     "fastai `DataLoader` of batches (A, B): plain float tensors (N, C, H, W) in [-1, 1]."
@@ -210,6 +211,9 @@ class UnpairedDL(DataLoader):
         pairs = list(zip(order(len(self.dataset.A), self.n), order(len(self.dataset.B), self.n)))
         return share_of_epoch(pairs, self.bs, self.rank, self.world)
     def create_batch(self, b:list) -> tuple: return *_stack([o[0] for o in b]),*_stack([o[1] for o in b])
+    def batch_of(self, pairs:list) -> tuple[Tensor, Tensor]:
+        "The images with these pairs of numbers, as a batch."
+        return self.after_batch(to_device(self.create_batch([self.dataset[ij] for ij in pairs]), self.device))
     def show_batch(self, b:tuple|None=None, max_n:int=6) -> None:
         "Show images of A over images of B."
         show_grid([list(o[:max_n]) for o in (b or self.one_batch())])
@@ -239,7 +243,7 @@ class _Augmented:
     def __init__(self, o:Options, train:bool) -> None: self.augment = Augment(o, train)
     def __call__(self, b:tuple) -> tuple[Tensor, Tensor]:
         A,hw_A,B,hw_B = b
-        return self.augment(A, hw_A.tolist()),self.augment(B, hw_B.tolist())
+        return self.augment(A, hw_A),self.augment(B, hw_B)
 
 def _check_sizes(cache:ImageCache, o:Options) -> None:
     "Raise `DataError` or `OptionError` where images cannot be cut as the options say, before any of them is trained on."

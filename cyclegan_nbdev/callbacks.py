@@ -129,10 +129,10 @@ class SaveCallback(Callback):
 
     def _samples(self, epoch:int) -> None:
         dl = self.dls.valid
-        items = [dl.dataset[i % len(dl.dataset.A), i % len(dl.dataset.B)] for i in range(min(4, len(dl.dataset)))]
+        pairs = [(i % len(dl.dataset.A), i % len(dl.dataset.B)) for i in range(min(4, len(dl.dataset)))]
         rows = []
-        for item in items: # one at a time: the images may differ in size
-            b = dl.after_batch(tuple(t.to(self.dls.device) for t in dl.create_batch([item])))
+        for pair in pairs: # one at a time: the images may differ in size
+            b = dl.batch_of([pair])
             with torch.no_grad(): out = translate(*final_generators(self.learn), *b)
             row,titles = result_rows(b, out)
             rows += row

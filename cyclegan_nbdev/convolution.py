@@ -18,12 +18,22 @@ _G = torch.tensor([[6,0,0], [-4,-4,-4], [-4,4,-4], [1,2,4], [1,-2,4], [0,0,24]])
 _A = torch.tensor([[1,1,1,1,1,0], [0,1,-1,2,-2,0], [0,1,1,4,4,0], [0,1,-1,8,-8,1]]).float()
 
 # %% ../nbs/01b_convolution.ipynb #c008
-def _convolved(x:Tensor, w:Tensor, b:Tensor|None, padding:int) -> Tensor:
-    "NNPACK's convolution at stride 1."
-    ys = [torch._nnpack_spatial_convolution(o[None], w, b, [padding]*2, [1, 1]) for o in x]
-    return ys[0] if len(ys) == 1 else torch.cat(ys)
+def _saves(ci:int, co:int, k:int, pixels:int, bf16:bool) -> bool:
+    "Whether NNPACK is the fastest way from ci to co channels with k×k weights."
+    if not 3 <= k < 16 or pixels < 1024: return False
+    if bf16: return co <= 4 if k > 3 else min(ci, co) >= 256 and pixels >= 4096
+    return k > 3 or min(ci, co) >= 32
 
-def _input_gradient(g:Tensor, w:Tensor, padding:int) -> Tensor: return _convolved(g, w.flip(2, 3).transpose(0, 1).contiguous(), None, w.shape[2]-1-padding)
+def _convolved(x:Tensor, w:Tensor, b:Tensor|None, padding:int, bf16:bool) -> Tensor:
+    "The convolution at stride 1."
+    (co,ci,k,_),grown = w.shape,2*padding-w.shape[2]+1
+    if _saves(ci, co, k, (x.shape[2]+grown)*(x.shape[3]+grown), bf16):
+        ys = [torch._nnpack_spatial_convolution(o[None].float(), w, b, [padding]*2, [1, 1]) for o in x]
+        return ys[0] if len(ys) == 1 else torch.cat(ys)
+    if bf16: x,w,b = x.bfloat16(),w.bfloat16(),None if b is None else b.bfloat16()
+    return F.conv2d(x, w, b, 1, padding)
+
+def _input_gradient(g:Tensor, w:Tensor, padding:int, bf16:bool) -> Tensor: return _convolved(g, w.flip(2, 3).transpose(0, 1).contiguous(), None, w.shape[2]-1-padding, bf16)
 
 # %% ../nbs/01b_convolution.ipynb #c010
 _KB,_KG,_KA = (torch.kron(m, m) for m in (_B, _G, _A)) # both dimensions at once
@@ -52,29 +62,29 @@ def _narrow_weight_gradient(x:Tensor, g:Tensor, k:int, padding:int) -> Tensor:
 
 def _weight_gradient(x:Tensor, g:Tensor, k:int, padding:int) -> Tensor:
     (h,w),(few,some) = g.shape[2:],sorted((g.shape[1], x.shape[1]))
-    if k == 3 and few >= 64 and h*w >= 1024 and h%4 == w%4 == 0: return _winograd_weight_gradient(F.pad(x, (padding,)*4), g)
+    if x.dtype == torch.float32 and k == 3 and few >= 64 and h*w >= 1024 and h%4 == w%4 == 0: return _winograd_weight_gradient(F.pad(x, (padding,)*4), g)
     if g.shape[1] <= 4 and h%2 == w%2 == 0: return _narrow_weight_gradient(x, g, k, padding)
     return _direct_weight_gradient(x, g, k, 1, padding)
 
 # %% ../nbs/01b_convolution.ipynb #c012
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx:Any, x:Tensor, w:Tensor, b:Tensor|None, padding:int) -> Tensor:
-        ctx.save_for_backward(x, w)
-        ctx.padding = padding
-        return _convolved(x, w, b, padding)
+    def forward(ctx:Any, x:Tensor, w:Tensor, b:Tensor|None, padding:int, bf16:bool) -> Tensor:
+        ctx.save_for_backward(x.bfloat16() if bf16 else x, w)
+        ctx.padding,ctx.bf16,ctx.kind = padding,bf16,x.dtype
+        return _convolved(x, w, b, padding, bf16)
     @staticmethod
     def backward(ctx:Any, g:Tensor) -> tuple:
-        (x,w),g,(need_x,need_w,need_b,_) = ctx.saved_tensors,g.contiguous(),ctx.needs_input_grad
-        return (_input_gradient(g, w, ctx.padding) if need_x else None, _weight_gradient(x.contiguous(), g, w.shape[2], ctx.padding) if need_w else None,
-                g.sum((0, 2, 3)) if need_b else None, None)
+        (x,w),g,(need_x,need_w,need_b,*_) = ctx.saved_tensors,g.contiguous(),ctx.needs_input_grad
+        return (_input_gradient(g, w, ctx.padding, ctx.bf16).to(ctx.kind) if need_x else None, _weight_gradient(x.contiguous(), g.to(x), w.shape[2], ctx.padding).to(w) if need_w else None,
+                g.sum((0, 2, 3), dtype=w.dtype) if need_b else None, None, None)
 
-def _fits(x:Tensor, w:Tensor, padding:int, groups:int) -> bool:
-    "Whether NNPACK is there, can do it, and is faster."
-    if groups > 1 or x.device.type != 'cpu' or not x.dtype == w.dtype == torch.float32 or torch.is_autocast_enabled('cpu'): return False
-    if torch.compiler.is_compiling() or torch.jit.is_tracing(): return False
-    k,pixels = w.shape[2],(x.shape[2]+2*padding-w.shape[2]+1)*(x.shape[3]+2*padding-w.shape[3]+1)
-    if not (3 < k < 16 or k == 3 and min(w.shape[:2]) >= 32) or pixels < 1024: return False
+def _fits(x:Tensor, w:Tensor, padding:int, groups:int, bf16:bool) -> bool:
+    "Whether NNPACK is there, can do it, and is faster, at least in one direction."
+    if groups > 1 or x.device.type != 'cpu' or w.dtype != torch.float32 or x.dtype != w.dtype and not bf16 or torch.compiler.is_compiling() or torch.jit.is_tracing(): return False
+    (co,ci,k,_),grown = w.shape,2*padding-w.shape[2]+1
+    pixels = (x.shape[2]+grown)*(x.shape[3]+grown)
+    if not (_saves(ci, co, k, pixels, bf16) or _saves(co, ci, k, pixels, bf16)): return False
     return torch._C._get_nnpack_enabled() and torch.backends.nnpack.is_available() # asking also starts it
 
 def conv2d(
@@ -85,4 +95,5 @@ def conv2d(
     groups:int=1 # parts of the channels that do not see each other
 ) -> Tensor: # (N, K, H + 2·padding - k + 1, W + 2·padding - k + 1)
     "`F.conv2d` at stride 1, by the way that is fastest."
-    return _Convolution.apply(x, w, b, padding) if _fits(x, w, padding, groups) else F.conv2d(x, w, b, 1, padding, 1, groups)
+    bf16 = torch.is_autocast_enabled('cpu')
+    return _Convolution.apply(x, w, b, padding, bf16) if _fits(x, w, padding, groups, bf16) else F.conv2d(x, w, b, 1, padding, 1, groups)

@@ -6,11 +6,11 @@
 __all__ = ['DEMO', 'one_line', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions',
            'NetworkOptions', 'TrainOptions', 'DistillOptions', 'ExportOptions', 'parse_option', 'parse_widths',
            'Options', 'did_you_mean', 'options_table', 'with_demo', 'place', 'is_folder', 'check_dataroot',
-           'parameters_cell', 'given_parameters', 'notebook_options', 'seed_everything', 'pick_device', 'temporary',
-           'atomic_path', 'sweep', 'atomic_folder', 'check_file', 'at_least']
+           'parameters_cell', 'given_parameters', 'notebook_options', 'seed_everything', 'pick_device',
+           'keep_freed_memory', 'temporary', 'atomic_path', 'sweep', 'atomic_folder', 'check_file', 'at_least']
 
 # %% ../nbs/00_core.ipynb #c003
-import ast, dataclasses, difflib, inspect, itertools, json, math, os, random, shutil, socket, stat, types, typing
+import ast, ctypes, dataclasses, difflib, inspect, itertools, json, math, os, random, shutil, socket, stat, types, typing
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,6 +154,7 @@ class TrainOptions:
     ema:float = option(0., 'decay of a running average of the generators, such as 0.999, saved beside them; 0: none', lo=0, hi=0.999999)
     precision:str = option('fp32', 'what the networks compute with while training; bf16 is faster where the processor has it, and coarser', ('fp32', 'bf16'))
     checkpoint_activations:bool = option(False, 'save memory: keep only the borders of the parts of a resnet generator and compute the rest again for the gradients')
+    compile:bool = option(False, 'compile the parts of the networks (torch.compile), for long runs on a GPU: the first steps take minutes, and a CPU gains nothing')
 
 # %% ../nbs/00_core.ipynb #c019
 @dataclass(frozen=True)
@@ -407,7 +408,7 @@ def seed_everything(
 def pick_device(
     platform:str='GPU', # GPU or CPU
     device_id:int=0 # which GPU
-) -> 'torch.device':
+) -> Any: # torch.device
     "The device to compute on; the CPU where there is no GPU. Raises `OptionError` for a GPU number that does not exist."
     import torch
     if device_id < 0: raise OptionError('device_id', device_id, 'allowed: a whole number of at least 0')
@@ -415,6 +416,14 @@ def pick_device(
     if device_id >= torch.cuda.device_count():
         raise OptionError('device_id', device_id, f'this machine has {torch.cuda.device_count()} GPU(s), numbered from 0')
     return torch.device('cuda', device_id)
+
+# %% ../nbs/00_core.ipynb #mem1
+os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1') # large pages; torch reads it at its first tensor
+
+def keep_freed_memory() -> None:
+    "Let glibc keep what is freed for what is taken next. Elsewhere nothing happens."
+    with suppress(AttributeError, OSError, TypeError):
+        for parameter,value in ((-1, 2**31-1), (-4, 0)): ctypes.CDLL(None).mallopt(parameter, value) # M_TRIM_THRESHOLD, M_MMAP_MAX
 
 # %% ../nbs/00_core.ipynb #c046
 def _flush(path:Path) -> None:

@@ -84,9 +84,9 @@ class ImagePool:
         if not self.size: return x
         res = []
         for im in x.detach():
-            if len(self.images) < self.size: self.images.append(im)
+            if len(self.images) < self.size: self.images.append(im.clone()) # not a part of a batch, which would stay with it
             elif random.random() < .5:
                 i = random.randrange(self.size)
-                self.images[i],im = im,self.images[i]
+                self.images[i],im = im.clone(),self.images[i]
             res.append(im)
         return torch.stack(res)

@@ -166,7 +166,7 @@ class MonitorCallback(Callback):
     def after_train(self) -> None:
         dl,epoch = self.dls.valid,self.epoch+1
         n = min(self.n, len(dl.dataset.A), len(dl.dataset.B))
-        A,B = dl.after_batch(tuple(t.to(self.dls.device) for t in dl.create_batch([dl.dataset[i, i] for i in range(n)])))
+        A,B = dl.batch_of([(i, i) for i in range(n)])
         self.model.eval()
         stats,images = examine({r:getattr(get_model(self.model), r) for r in ('G_A', 'G_B', 'D_A', 'D_B')}, A, B, self.o)
         self.model.train()

@@ -96,6 +96,8 @@ class Doubling(nn.ConvTranspose2d):
 class Network(nn.Module):
     "A network that knows what it was built from."
     arch:dict # kind of network and its arguments, from `architecture`
+    @property
+    def parts(self) -> list[nn.Module]: return [self] # that are computed, or compiled, one after the other
 
 class ResnetGenerator(Network):
     "Encoder, residual blocks, decoder (paper, section 7.2): (N, in_planes, H, W) to the same size, both in [-1, 1]."
@@ -127,8 +129,10 @@ class ResnetGenerator(Network):
             Doubling(w3, w4, bias, crop_end), *act(w4),
             Doubling(w4, w5, bias, crop_end), *act(w5),
             PaddedConv2d(w5, in_planes, 7, pad_mode, out_bias), nn.Tanh())
+    @property
+    def parts(self) -> list[nn.Module]: return [self.encoder, *self.blocks, self.decoder]
     def forward(self, x:Tensor) -> Tensor:
-        for part in (self.encoder, *self.blocks, self.decoder): x = checkpoint(part, x, use_reentrant=False) if self.recompute and torch.is_grad_enabled() else part(x)
+        for part in self.parts: x = checkpoint(part, x, use_reentrant=False) if self.recompute and torch.is_grad_enabled() else part(x)
         return x
 
 # %% ../nbs/02_networks.ipynb #c021

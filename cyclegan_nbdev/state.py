@@ -272,25 +272,31 @@ class TrainingError(CycleGANError):
 class FiniteCallback(Callback):
     "Stops a run whose loss or weights are no finite numbers, before anything of them is saved. Raises `TrainingError`."
     order,run_valid = 65,False # before checkpoints are written
-    last:Any = None
+    def __init__(self,
+        every:int=1 # steps between two looks at the losses: a GPU is waited for to look
+    ) -> None: self.every,self.losses = every,list[tuple]()
     def after_loss(self) -> None:
         if not self.training: return
-        self._check_loss()
-        self.last = self.epoch,self.iter,self.loss_grad.detach().isfinite().all(),getattr(self.loss_func, 'parts', {})
+        if len(self.losses) >= self.every: self._check_losses()
+        self.losses.append(((self.epoch, self.iter), self.loss_grad.detach().isfinite().all(), getattr(self.loss_func, 'parts', {})))
     def after_train(self) -> None: self.check()
 
     def check(self) -> None:
-        "Look at the last loss and at all weights."
-        self._check_loss()
+        "Look at the losses since the last look, and at all weights."
+        if not self.losses: return
+        at = self.losses[-1][0]
+        self._check_losses()
         ok = torch.stack([p.isfinite().all() for p in self.model.parameters()]).all()
-        if not ok: self._stop('the weights are not finite after it')
-    def _check_loss(self) -> None:
-        if self.last is None or self.last[2]: return
-        bad = ', '.join(k for k,v in self.last[3].items() if not v.isfinite())
-        self._stop('the loss is not finite' + f' ({bad})'*bool(bad))
-    def _stop(self, what:str) -> None:
-        epoch,batch,*_ = self.last
-        dl = self.dls.train
+        if not ok: self._stop(at, 'the weights are not finite after it')
+    def _check_losses(self) -> None:
+        seen = torch.stack([ok for _,ok,_ in self.losses]).tolist()
+        for ok,(at,_,parts) in zip(seen, self.losses):
+            if ok: continue
+            bad = ', '.join(k for k,v in parts.items() if not v.isfinite())
+            self._stop(at, 'the loss is not finite' + f' ({bad})'*bool(bad))
+        self.losses.clear()
+    def _stop(self, at:tuple[int, int], what:str) -> None:
+        (epoch,batch),dl = at,self.dls.train
         files = [str(d.files[i]) for pair in self.learn.state.images_of_pass[batch*dl.bs:(batch+1)*dl.bs] for d,i in zip((dl.dataset.A, dl.dataset.B), pair)]
         raise TrainingError(f'epoch {epoch+1}, step {batch+1} of {len(dl)}: {what}; its images: {", ".join(files)}; '
                             f'what was saved before it is kept in {self.learn.state.path.parent}; a lower lr may help')

@@ -56,9 +56,8 @@ def translations(
     numbers:Iterable[int] # of images in the loader's A
 ) -> Iterator[tuple[Image.Image, Image.Image]]: # pairs of Pillow images
     "Test photos, and what a generator makes of them."
-    device = next(G_A.parameters()).device
     for i in numbers: # one at a time: in memory less than a step of training
-        A,_ = dl.after_batch(tuple(t.to(device) for t in dl.create_batch([dl.dataset[i, 0]])))
+        A,_ = dl.batch_of([(i, 0)])
         yield to_image(A[0]),to_image(G_A(A)[0])
 
 def score_pairs(
@@ -119,7 +118,7 @@ class SetDistance:
     ) -> tuple[float, dict]: # the distance; how it was measured
         "Measure the distance."
         B,seen = dl.dataset.B,lambda images: features(images, self.net, progress=False)
-        if self.real is None: self.real = seen(to_image(dl.after_batch(dl.create_batch([dl.dataset[0, i]]))[1][0]) for i in range(len(B)))
+        if self.real is None: self.real = seen(to_image(dl.batch_of([(0, i)])[1][0]) for i in range(len(B)))
         found = seen(fakes)
         value,std,subsets = kernel_distance(found, self.real)
         return value,dict(name=self.name, value=value, std=std, extractor=self.net.label, resizing=f'as the loader of the run, then {self.net.resizing}',

@@ -8,7 +8,7 @@ __all__ = ['StepCost', 'MacCounter', 'step_cost', 'measure_step', 'dry_run']
 # %% ../nbs/04b_estimate.ipynb #c003
 import math, time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import torch
@@ -22,6 +22,7 @@ from .core import Options, check_dataroot, pick_device, place, with_demo
 from .data import find_images
 from .losses import CycleGANLoss
 from .model import CycleGAN
+from .networks import Network
 from .state import memory_errors, resumed_options
 
 # %% ../nbs/04b_estimate.ipynb #c006
@@ -53,8 +54,8 @@ def _bare(o:Options) -> Options: return o.replace(G_A_ckpt=None, G_B_ckpt=None, 
 def step_cost(
     o:Options # of the run
 ) -> StepCost:
-    "Count a step without computing it."
-    with torch.device('meta'): model,A,B = CycleGAN(_bare(o)),_image(o, 'meta'),_image(o, 'meta')
+    "Count a step without computing it, in fp32: with bf16 it keeps less."
+    with torch.device('meta'): model,A,B = CycleGAN(_bare(o).replace(precision='fp32')),_image(o, 'meta'),_image(o, 'meta')
     params = {role:sum(p.numel() for p in getattr(model, role).parameters()) for role in ('G_A', 'G_B', 'D_A', 'D_B')}
     weights,kept = {p.untyped_storage()._cdata for p in model.parameters()},{}
     def keep(t:Tensor) -> Tensor:
@@ -63,7 +64,7 @@ def step_cost(
         return t
     def enters(m:nn.Module, args:tuple) -> None: keep(args[0]) # a checkpoint: autograd's hooks do not see what it is given
     for G in (model.G_A, model.G_B) if o.checkpoint_activations else ():
-        for part in (G.get_submodule('encoder'), *G.get_submodule('blocks').children(), G.get_submodule('decoder')): part.register_forward_pre_hook(enters)
+        for part in cast(Network, G).parts: part.register_forward_pre_hook(enters)
     with MacCounter() as counter:
         with saved_tensors_hooks(keep, lambda t: t): loss = CycleGANLoss(o)(model(A, B), A, B)
         loss.backward()

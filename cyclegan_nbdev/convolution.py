@@ -95,5 +95,6 @@ def conv2d(
     groups:int=1 # parts of the channels that do not see each other
 ) -> Tensor: # (N, K, H + 2·padding - k + 1, W + 2·padding - k + 1)
     "`F.conv2d` at stride 1, by the way that is fastest."
-    bf16 = torch.is_autocast_enabled('cpu')
-    return _Convolution.apply(x, w, b, padding, bf16) if _fits(x, w, padding, groups, bf16) else F.conv2d(x, w, b, 1, padding, 1, groups)
+    kind = torch.get_autocast_dtype('cpu') if torch.is_autocast_enabled('cpu') else torch.float32
+    bf16 = kind == torch.bfloat16
+    return _Convolution.apply(x, w, b, padding, bf16) if kind != torch.float16 and _fits(x, w, padding, groups, bf16) else F.conv2d(x, w, b, 1, padding, 1, groups)

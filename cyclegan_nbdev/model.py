@@ -124,7 +124,7 @@ def lr_schedule(
 
 # %% ../nbs/03f_model.ipynb #c023
 class _SmoothLoss(AvgSmoothLoss):
-    "fastai's running mean of the loss, which waits for the device at every step; this one at every few."
+    "fastai's running mean of the loss, which waits for the device at every step; this one at every few, unless `lr_find` asks."
     val:Tensor
     def __init__(self, every:int) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class _SmoothLoss(AvgSmoothLoss):
     def accumulate(self, learn:Learner) -> None:
         self.count += 1
         self.val = self.beta*self.val + (1-self.beta)*to_detach(learn.loss.mean(), cpu=False)
-        if self.seen is None or self.count%self.every == 0: self.seen = (self.val/(1-self.beta**self.count)).cpu()
+        if self.seen is None or self.count%self.every == 0 or hasattr(learn, 'lr_finder'): self.seen = (self.val/(1-self.beta**self.count)).cpu()
     @property
     def value(self) -> Tensor|None: return self.seen
 

@@ -265,10 +265,11 @@ def stop_signals() -> Iterator[list]:
     finally:
         for s,h in old.items(): signal.signal(s, h)
 
-# %% ../nbs/03d_state.ipynb #c027
+# %% ../nbs/03d_state.ipynb #c027e
 class TrainingError(CycleGANError):
     "Training cannot go on; what was saved before is whole."
 
+# %% ../nbs/03d_state.ipynb #c027
 class FiniteCallback(Callback):
     "Stops a run whose loss or weights are no finite numbers, before anything of them is saved. Raises `TrainingError`."
     order,run_valid = 65,False # before checkpoints are written

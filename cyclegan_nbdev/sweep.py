@@ -107,7 +107,7 @@ def plot_sweep(
     names:list # runs that are done
 ) -> plt.Figure:
     "The curves of runs, and their samples."
-    fig,(ax,pictures) = plt.subplots(1, 2, figsize=(12, max(3.2, 1.4*len(names))), layout='constrained')
+    fig,(ax,pictures) = plt.subplots(1, 2, figsize=(12, max(3.2, 1.4*len(names))), layout='constrained', gridspec_kw=dict(wspace=.1))
     for name in names:
         what,x,y = _curve(folder/name)
         ax.plot(x, y, '.-', label=name)

@@ -24,16 +24,28 @@ def _saves(ci:int, co:int, k:int, pixels:int, bf16:bool) -> bool:
     if bf16: return co <= 4 if k > 3 else min(ci, co) >= 256 and pixels >= 4096
     return k > 3 or min(ci, co) >= 32
 
-def _convolved(x:Tensor, w:Tensor, b:Tensor|None, padding:int, bf16:bool) -> Tensor:
+def _framed(x:Tensor, padding:int, reflect:bool) -> Tensor: return F.pad(x, (padding,)*4, 'reflect') if reflect else x
+
+def _convolved(x:Tensor, w:Tensor, b:Tensor|None, padding:int, reflect:bool, bf16:bool) -> Tensor:
     "The convolution at stride 1."
     (co,ci,k,_),grown = w.shape,2*padding-w.shape[2]+1
-    if _saves(ci, co, k, (x.shape[2]+grown)*(x.shape[3]+grown), bf16):
-        ys = [torch._nnpack_spatial_convolution(o[None].float(), w, b, [padding]*2, [1, 1]) for o in x]
+    fast = _saves(ci, co, k, (x.shape[2]+grown)*(x.shape[3]+grown), bf16)
+    x,padding = _framed(x.float() if fast else x.bfloat16() if bf16 else x, padding, reflect),0 if reflect else padding
+    if fast:
+        ys = [torch._nnpack_spatial_convolution(o[None], w, b, [padding]*2, [1, 1]) for o in x]
         return ys[0] if len(ys) == 1 else torch.cat(ys)
-    if bf16: x,w,b = x.bfloat16(),w.bfloat16(),None if b is None else b.bfloat16()
+    if bf16: w,b = w.bfloat16(),None if b is None else b.bfloat16()
     return F.conv2d(x, w, b, 1, padding)
 
-def _input_gradient(g:Tensor, w:Tensor, padding:int, bf16:bool) -> Tensor: return _convolved(g, w.flip(2, 3).transpose(0, 1).contiguous(), None, w.shape[2]-1-padding, bf16)
+def _input_gradient(g:Tensor, w:Tensor, padding:int, reflect:bool, bf16:bool) -> Tensor:
+    p,turned = padding,w.flip(2, 3).transpose(0, 1).contiguous()
+    if not reflect: return _convolved(g, turned, None, w.shape[2]-1-p, False, bf16)
+    x = _convolved(g, turned, None, w.shape[2]-1, False, bf16)
+    for d in (2, 3): # what the frame got goes to the pixels that it mirrors
+        n = x.shape[d]
+        x.narrow(d, p+1, p).add_(x.narrow(d, 0, p).flip(d))
+        x.narrow(d, n-2*p-1, p).add_(x.narrow(d, n-p, p).flip(d))
+    return x[...,p:-p,p:-p]
 
 # %% ../nbs/01b_convolution.ipynb #c010
 _KB,_KG,_KA = (torch.kron(m, m) for m in (_B, _G, _A)) # both dimensions at once
@@ -69,15 +81,19 @@ def _weight_gradient(x:Tensor, g:Tensor, k:int, padding:int) -> Tensor:
 # %% ../nbs/01b_convolution.ipynb #c012
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx:Any, x:Tensor, w:Tensor, b:Tensor|None, padding:int, bf16:bool) -> Tensor:
-        ctx.save_for_backward(x.bfloat16() if bf16 else x, w)
-        ctx.padding,ctx.bf16,ctx.kind = padding,bf16,x.dtype
-        return _convolved(x, w, b, padding, bf16)
+    @torch.autocast('cpu', enabled=False) # which would pad in fp32
+    def forward(ctx:Any, x:Tensor, w:Tensor, b:Tensor|None, padding:int, reflect:bool, bf16:bool) -> Tensor:
+        ctx.save_for_backward(x.bfloat16() if bf16 else x, w) # without its frame: the layer before keeps the same
+        ctx.how,ctx.kind = (padding, reflect, bf16),x.dtype
+        return _convolved(x, w, b, padding, reflect, bf16)
     @staticmethod
+    @torch.autocast('cpu', enabled=False)
     def backward(ctx:Any, g:Tensor) -> tuple:
         (x,w),g,(need_x,need_w,need_b,*_) = ctx.saved_tensors,g.contiguous(),ctx.needs_input_grad
-        return (_input_gradient(g, w, ctx.padding, ctx.bf16).to(ctx.kind) if need_x else None, _weight_gradient(x.contiguous(), g.to(x), w.shape[2], ctx.padding).to(w) if need_w else None,
-                g.sum((0, 2, 3), dtype=w.dtype) if need_b else None, None, None)
+        padding,reflect,bf16 = ctx.how
+        return (_input_gradient(g, w, padding, reflect, bf16).to(ctx.kind) if need_x else None,
+                _weight_gradient(_framed(x.contiguous(), padding, reflect), g.to(x), w.shape[2], 0 if reflect else padding).to(w) if need_w else None,
+                g.sum((0, 2, 3), dtype=w.dtype) if need_b else None, None, None, None)
 
 def _fits(x:Tensor, w:Tensor, padding:int, groups:int, bf16:bool) -> bool:
     "Whether NNPACK is there, can do it, and is faster, at least in one direction."
@@ -91,10 +107,12 @@ def conv2d(
     x:Tensor, # (N, C, H, W)
     w:Tensor, # (K, C/groups, k, k)
     b:Tensor|None=None, # (K,)
-    padding:int=0, # zeros on all sides, at most k-1
-    groups:int=1 # parts of the channels that do not see each other
+    padding:int=0, # pixels on all sides, at most k-1
+    groups:int=1, # parts of the channels that do not see each other
+    reflect:bool=False # pad with the reflected image (`padding` less than its sides), not with zeros
 ) -> Tensor: # (N, K, H + 2·padding - k + 1, W + 2·padding - k + 1)
     "`F.conv2d` at stride 1, by the way that is fastest."
     kind = torch.get_autocast_dtype('cpu') if torch.is_autocast_enabled('cpu') else torch.float32
     bf16 = kind == torch.bfloat16
-    return _Convolution.apply(x, w, b, padding, bf16) if kind != torch.float16 and _fits(x, w, padding, groups, bf16) else F.conv2d(x, w, b, 1, padding, 1, groups)
+    if kind != torch.float16 and _fits(x, w, padding, groups, bf16): return _Convolution.apply(x, w, b, padding, reflect, bf16)
+    return F.conv2d(_framed(x, padding, reflect), w, b, 1, 0 if reflect else padding, 1, groups)

@@ -33,13 +33,11 @@ class PaddedConv2d(nn.Conv2d):
     ) -> None:
         super().__init__(ni, nf, ks, padding=ks//2 if pad_mode=='CONSTANT' else 0, bias=bias, groups=groups)
         self.pad,self.pad_mode = ks//2,pad_mode
-    def padded(self, x:Tensor) -> Tensor:
-        p = self.pad
-        if self.pad_mode == 'REFLECT': x = F.pad(x, (p,)*4, 'reflect')
-        elif self.pad_mode == 'SYMMETRIC':
+    def forward(self, x:Tensor) -> Tensor:
+        p,symmetric = self.pad,self.pad_mode == 'SYMMETRIC'
+        if symmetric:
             for d in (2, 3): x = torch.cat([x.narrow(d, 0, p).flip(d), x, x.narrow(d, x.shape[d]-p, p).flip(d)], d)
-        return x
-    def forward(self, x:Tensor) -> Tensor: return conv2d(self.padded(x), self.weight, self.bias, int(self.padding[0]), self.groups)
+        return conv2d(x, self.weight, self.bias, 0 if symmetric else p, self.groups, self.pad_mode == 'REFLECT')
 
 # %% ../nbs/02_networks.ipynb #c009
 def norm_layer(

@@ -79,6 +79,7 @@ def _launch(given:dict, o:Options) -> Learner:
 def _notices(o:Options, n:int, device:torch.device, demo:dict) -> Iterator[str]:
     "What a run does otherwise than one might expect."
     if o.platform == 'GPU' and device.type == 'cpu': yield 'platform=GPU: torch finds no GPU here; computing on the CPU'
+    if o.cuda_graphs and device.type == 'cpu': yield 'cuda_graphs: a CPU has none; steps are computed as usual'
     if not o.dataroot: yield ' '.join(['no dataroot: training on generated street scenes, with', *(f'{k}={v}' for k,v in demo.items())])
     if o.lr_policy == 'linear' and o.n_epochs == o.max_epoch > 1:
         yield f'n_epochs is not below max_epoch={o.max_epoch}: the learning rate stays at {o.lr:g} to the end; n_epochs={o.max_epoch//2} lets it fall in the second half'

@@ -68,9 +68,9 @@ class CycleGAN(nn.Module):
     ) -> dict: # images and, while training, identities and logits
         if not self.training: return translate(self.G_A, self.G_B, A, B)
         if self.o.cuda_graphs and A.is_cuda and not self.graphs: record_step(self, A, B)
-        bf16 = self.o.precision == 'bf16'
-        with torch.autocast(A.device.type, torch.bfloat16, bf16): out = self._step(A, B)
-        return {k:v.float() for k,v in out.items()} if bf16 else out
+        if self.o.precision == 'fp32': return self._step(A, B)
+        with torch.autocast(A.device.type, torch.bfloat16): out = self._step(A, B)
+        return {k:v.float() for k,v in out.items()}
 
     def _step(self, A:Tensor, B:Tensor) -> dict:
         made,judged = self.graphs[1:] if self.graphs and self.graphs[0] == (A.shape, B.shape) else (self._made, self._judged)

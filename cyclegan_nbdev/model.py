@@ -6,6 +6,7 @@
 __all__ = ['translate', 'CycleGAN', 'record_step', 'compile_parts', 'CycleGANCallback', 'lr_schedule', 'cyclegan_learner', 'fit']
 
 # %% ../nbs/03f_model.ipynb #f003
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Callable, Sequence, cast
 
@@ -50,7 +51,7 @@ class CycleGAN(nn.Module):
     "The four networks and the two pools; gives everything that the losses of a step need."
     resumed = ('pool_A', 'pool_B') # beside the weights
     G_A:nn.Module; G_B:nn.Module; D_A:nn.Module; D_B:nn.Module
-    graphs:tuple|None = None # the size of images, and the two halves of a step, recorded for it
+    graphs:tuple|None = None # what a step was recorded for: sizes of images, and which weights are trained; then its two halves
     def __init__(self, o:Options) -> None: # options about networks and losses; raises `OptionError`
         super().__init__()
         if o.cuda_graphs: _check_graphs(o)
@@ -67,15 +68,19 @@ class CycleGAN(nn.Module):
         B:Tensor # images of B
     ) -> dict: # images and, while training, identities and logits
         if not self.training: return translate(self.G_A, self.G_B, A, B)
-        if self.o.cuda_graphs and A.is_cuda and not self.graphs: record_step(self, A, B)
-        if self.o.precision == 'fp32': return self._step(A, B)
-        with torch.autocast(A.device.type, torch.bfloat16): out = self._step(A, B)
-        return {k:v.float() for k,v in out.items()}
+        made,judged = self._halves(A, B)
+        with torch.autocast(A.device.type, torch.bfloat16) if self.o.precision == 'bf16' else nullcontext():
+            out = made(A, B)
+            out |= judged(A, self.pool_A.query(out['fake_A'].detach()), B, self.pool_B.query(out['fake_B'].detach()))
+        return {k:v.float() for k,v in out.items()} if self.o.precision == 'bf16' else out
 
-    def _step(self, A:Tensor, B:Tensor) -> dict:
-        made,judged = self.graphs[1:] if self.graphs and self.graphs[0] == (A.shape, B.shape) else (self._made, self._judged)
-        out = made(A, B)
-        return out | judged(A, self.pool_A.query(out['fake_A'].detach()), B, self.pool_B.query(out['fake_B'].detach()))
+    def _halves(self, A:Tensor, B:Tensor) -> tuple:
+        "Of a step: recorded ones where they fit and no gradients wait, which a replay would overwrite."
+        if self.graphs or self.o.cuda_graphs and A.is_cuda:
+            weights = list(self.parameters())
+            if not self.graphs or self.graphs[1] != [p.requires_grad for p in weights]: self.graphs = record_step(self, A, B)
+            if self.graphs[0] == (A.shape, B.shape) and all(p.grad is None for p in weights): return self.graphs[2:]
+        return self._made,self._judged
 
     def _made(self, A:Tensor, B:Tensor) -> dict:
         "What the generators make, and what they are told about it."
@@ -112,14 +117,14 @@ class _Half(nn.Module):
     def forward(self, *xs:Tensor) -> dict: return self.does(*xs)
 
 def record_step(
-    gan:CycleGAN, # on a GPU; its later steps on images of this size replay what is recorded
+    gan:CycleGAN, # on a GPU
     A:Tensor, B:Tensor # images, (N, C, H, W) in [-1, 1]
-) -> None:
+) -> tuple: # for `gan.graphs`, and then steps on images of this size replay it
     "Record a training step as CUDA graphs. Weights and random numbers stay as they are."
     A,B,old_A,old_B = (x.clone() for x in (A, B, A, B)) # the places that graphs read from
     halves = _Half(gan._made, gan.G_A, gan.G_B),_Half(gan._judged, gan.D_A, gan.D_B)
     with torch.random.fork_rng([A.device] if A.is_cuda else []), torch.autocast(A.device.type, torch.bfloat16, gan.o.precision == 'bf16', cache_enabled=False):
-        gan.graphs = (A.shape, B.shape),*torch.cuda.make_graphed_callables(halves, ((A, B), (A, old_A, B, old_B)))
+        return (A.shape, B.shape),[p.requires_grad for p in gan.parameters()],*torch.cuda.make_graphed_callables(halves, ((A, B), (A, old_A, B, old_B)))
 
 # %% ../nbs/03f_model.ipynb #cmp1
 def compile_parts(

@@ -9,6 +9,7 @@ __all__ = ['conv2d']
 from typing import Any
 
 import torch
+import cyclegan_nbdev.core # before the first tensor: it asks for large pages
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -24,6 +25,15 @@ def _saves(ci:int, co:int, k:int, pixels:int, bf16:bool) -> bool:
     if bf16: return co <= 4 if k > 3 else min(ci, co) >= 256 and pixels >= 4096
     return k > 3 or min(ci, co) >= 32
 
+def _nnpack(x:Tensor, w:Tensor, b:Tensor|None, padding:int) -> Tensor:
+    "Of one image; with kernels of more than 3×3 in stripes of a large one, since the transforms of all of it would take several times its room."
+    k,h,width = w.shape[2],x.shape[2]+2*padding-w.shape[2]+1,x.shape[3]+2*padding-w.shape[2]+1
+    rows = h if k == 3 else max(32, 2**18//width)
+    if rows >= h: return torch._nnpack_spatial_convolution(x, w, b, [padding]*2, [1, 1])
+    x,y = F.pad(x, (padding,)*4) if padding else x,x.new_empty(1, len(w), h, width)
+    for a in range(0, h, rows): y[:,:,a:a+rows] = torch._nnpack_spatial_convolution(x[:,:,a:a+rows+k-1].contiguous(), w, b, [0, 0], [1, 1])
+    return y
+
 def _framed(x:Tensor, padding:int, reflect:bool) -> Tensor: return F.pad(x, (padding,)*4, 'reflect') if reflect else x
 
 def _convolved(x:Tensor, w:Tensor, b:Tensor|None, padding:int, reflect:bool, bf16:bool) -> Tensor:
@@ -32,7 +42,7 @@ def _convolved(x:Tensor, w:Tensor, b:Tensor|None, padding:int, reflect:bool, bf1
     fast = _saves(ci, co, k, (x.shape[2]+grown)*(x.shape[3]+grown), bf16)
     x,padding = _framed(x.float() if fast else x.bfloat16() if bf16 else x, padding, reflect),0 if reflect else padding
     if fast:
-        ys = [torch._nnpack_spatial_convolution(o[None], w, b, [padding]*2, [1, 1]) for o in x]
+        ys = [_nnpack(o[None], w, b, padding) for o in x]
         return ys[0] if len(ys) == 1 else torch.cat(ys)
     if bf16: w,b = w.bfloat16(),None if b is None else b.bfloat16()
     return F.conv2d(x, w, b, 1, padding)

@@ -421,10 +421,14 @@ def pick_device(
 # %% ../nbs/00_core.ipynb #mem1
 os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1') # large pages; torch reads it at its first tensor
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(
+    keep:bool=True # False: hand back to the system what is free now, and large pieces whenever they are freed
+) -> None:
     "Let glibc keep what is freed for what is taken next. Elsewhere nothing happens."
     with suppress(AttributeError, OSError, TypeError):
-        for parameter,value in ((-1, 2**31-1), (-4, 0)): ctypes.CDLL(None).mallopt(parameter, value) # M_TRIM_THRESHOLD, M_MMAP_MAX
+        glibc = ctypes.CDLL(None)
+        for parameter,value in ((-1, 2**31-1 if keep else 2**26), (-3, 2**25), (-4, 0 if keep else 2**16)): glibc.mallopt(parameter, value) # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX
+        if not keep: glibc.malloc_trim(0)
 
 # %% ../nbs/00_core.ipynb #c046
 def _flush(path:Path) -> None:

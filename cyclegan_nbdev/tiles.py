@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .convolution import conv2d
 from .networks import PaddedConv2d, ResnetBlock, ResnetGenerator, UnetGenerator
 
 # %% ../nbs/02c_tiles.ipynb #c006
@@ -53,8 +54,9 @@ def conv_rows(
     def read(a:int, b:int) -> Tensor:
         x = _with_border(src, a*s - p, (b-1)*s - p + k, mode).to(m.weight.device)
         if mode == 'REFLECT': x = F.pad(x, (p, p, 0, 0), 'reflect')
+        if mode == 'CONSTANT': x = F.pad(x, (p, p, 0, 0))
         if mode == 'SYMMETRIC': x = torch.cat([x[...,:p].flip(3), x, x[...,src.w-p:].flip(3)], 3)
-        return F.conv2d(x, m.weight, m.bias, s, (0, p if mode == 'CONSTANT' else 0), groups=m.groups)
+        return conv2d(x, m.weight, m.bias, groups=m.groups) if s == 1 else F.conv2d(x, m.weight, m.bias, s, groups=m.groups)
     return Rows(read, m.out_channels, *((d + 2*p - k)//s + 1 for d in (src.h, src.w)))
 
 def up_rows(

@@ -91,19 +91,18 @@ def _weight_gradient(x:Tensor, g:Tensor, k:int, padding:int) -> Tensor:
 # %% ../nbs/01b_convolution.ipynb #c012
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    @torch.autocast('cpu', enabled=False) # which would pad in fp32
     def forward(ctx:Any, x:Tensor, w:Tensor, b:Tensor|None, padding:int, reflect:bool, bf16:bool) -> Tensor:
         ctx.save_for_backward(x.bfloat16() if bf16 else x, w) # without its frame: the layer before keeps the same
         ctx.how,ctx.kind = (padding, reflect, bf16),x.dtype
-        return _convolved(x, w, b, padding, reflect, bf16)
+        with torch.autocast('cpu', enabled=False): return _convolved(x, w, b, padding, reflect, bf16) # it would pad in fp32
     @staticmethod
-    @torch.autocast('cpu', enabled=False)
     def backward(ctx:Any, g:Tensor) -> tuple:
         (x,w),g,(need_x,need_w,need_b,*_) = ctx.saved_tensors,g.contiguous(),ctx.needs_input_grad
         padding,reflect,bf16 = ctx.how
-        return (_input_gradient(g, w, padding, reflect, bf16).to(ctx.kind) if need_x else None,
-                _weight_gradient(_framed(x.contiguous(), padding, reflect), g.to(x), w.shape[2], 0 if reflect else padding).to(w) if need_w else None,
-                g.sum((0, 2, 3), dtype=w.dtype) if need_b else None, None, None, None)
+        with torch.autocast('cpu', enabled=False):
+            return (_input_gradient(g, w, padding, reflect, bf16).to(ctx.kind) if need_x else None,
+                    _weight_gradient(_framed(x.contiguous(), padding, reflect), g.to(x), w.shape[2], 0 if reflect else padding).to(w) if need_w else None,
+                    g.sum((0, 2, 3), dtype=w.dtype) if need_b else None, None, None, None)
 
 def _fits(x:Tensor, w:Tensor, padding:int, groups:int, bf16:bool) -> bool:
     "Whether NNPACK is there, can do it, and is faster, at least in one direction."
@@ -122,6 +121,7 @@ def conv2d(
     reflect:bool=False # pad with the reflected image (`padding` less than its sides), not with zeros
 ) -> Tensor: # (N, K, H + 2·padding - k + 1, W + 2·padding - k + 1)
     "`F.conv2d` at stride 1, by the way that is fastest."
+    reflect = reflect and padding > 0
     kind = torch.get_autocast_dtype('cpu') if torch.is_autocast_enabled('cpu') else torch.float32
     bf16 = kind == torch.bfloat16
     if kind != torch.float16 and _fits(x, w, padding, groups, bf16): return _Convolution.apply(x, w, b, padding, reflect, bf16)

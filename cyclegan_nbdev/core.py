@@ -264,6 +264,9 @@ def _check_together(o:'Options') -> None:
     if o.load_size is not None and o.load_size < o.image_size: raise OptionError('load_size', o.load_size,
         f'allowed: at least image_size={o.image_size}')
     _check_distillation(o)
+    against = [f'{k}={getattr(o, k)}' for k,usual in dict(norm_mode='instance', checkpoint_activations=False, lambda_feature=0, device_num=1).items() if getattr(o, k) != usual]
+    against += ['gan_mode=wgangp']*(o.gan_mode == 'wgangp')
+    if o.cuda_graphs and against: raise OptionError('cuda_graphs', True, f'does not go with {", ".join(against)}')
 
 # %% ../nbs/00_core.ipynb #c026
 @dataclass(frozen=True)

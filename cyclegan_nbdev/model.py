@@ -6,6 +6,7 @@
 __all__ = ['translate', 'CycleGAN', 'record_step', 'compile_parts', 'CycleGANCallback', 'lr_schedule', 'cyclegan_learner', 'fit']
 
 # %% ../nbs/03f_model.ipynb #f003
+import gc
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, Callable, Sequence, cast
@@ -51,10 +52,10 @@ class CycleGAN(nn.Module):
     "The four networks and the two pools; gives everything that the losses of a step need."
     resumed = ('pool_A', 'pool_B') # beside the weights
     G_A:nn.Module; G_B:nn.Module; D_A:nn.Module; D_B:nn.Module
-    graphs:tuple|None = None # what a step was recorded for: sizes of images, and which weights are trained; then its two halves
+    graphs:tuple|None = None # what a step was recorded for: sizes of images, where weights are and which are trained; then its two halves
     def __init__(self, o:Options) -> None: # options about networks and losses; raises `OptionError`
         super().__init__()
-        if o.cuda_graphs: _check_graphs(o)
+        if o.cuda_graphs and world() > 1: raise OptionError('cuda_graphs', True, 'does not go with several processes')
         self.o,self.together = o,o.norm_mode == 'instance'
         for role in ('G_A', 'G_B', 'D_A', 'D_B'):
             net = init_weights(build_network(architecture(o, role)), o.init_type, o.init_gain)
@@ -76,10 +77,10 @@ class CycleGAN(nn.Module):
 
     def _halves(self, A:Tensor, B:Tensor) -> tuple:
         "Of a step: recorded ones where they fit and no gradients wait, which a replay would overwrite."
-        if self.graphs or self.o.cuda_graphs and A.is_cuda:
+        if (self.graphs or self.o.cuda_graphs and A.is_cuda) and torch.is_grad_enabled():
             weights = list(self.parameters())
-            if not self.graphs or self.graphs[1] != [p.requires_grad for p in weights]: self.graphs = record_step(self, A, B)
-            if self.graphs[0] == (A.shape, B.shape) and all(p.grad is None for p in weights): return self.graphs[2:]
+            if not self.graphs or self.graphs[1] != [(p.data_ptr(), p.requires_grad) for p in weights]: record_step(self, A, B)
+            if self.graphs and self.graphs[0] == (A.shape, B.shape) and all(p.grad is None for p in weights): return self.graphs[2:]
         return self._made,self._judged
 
     def _made(self, A:Tensor, B:Tensor) -> dict:
@@ -99,16 +100,13 @@ class CycleGAN(nn.Module):
             if self.o.gan_mode == 'wgangp': out['penalty'] = out.get('penalty', 0) + gradient_penalty(D, real, old)
         return out
 
+    def __getstate__(self) -> dict: return self.__dict__ | dict(graphs=None) # a copy has weights of its own
+
     def parameter_groups(self) -> list: # generators' (and what a callback has added to the model), discriminators'
         "fastai's splitter: one group a player."
         return [[p for name,net in self.named_children() if (name in ('D_A', 'D_B')) == judges for p in net.parameters()] for judges in (False, True)]
 
 # %% ../nbs/03f_model.ipynb #cg01
-def _check_graphs(o:Options) -> None:
-    against = [f'{k}={getattr(o, k)}' for k,usual in dict(norm_mode='instance', checkpoint_activations=False, lambda_feature=0).items() if getattr(o, k) != usual]
-    against += ['gan_mode=wgangp']*(o.gan_mode == 'wgangp') + ['several processes']*(max(o.device_num, world()) > 1)
-    if against: raise OptionError('cuda_graphs', True, f'does not go with {", ".join(against)}')
-
 class _Half(nn.Module):
     "Half of a step, as a module that has the weights it trains and no others."
     def __init__(self, does:Callable[..., dict], *nets:nn.Module) -> None:
@@ -117,14 +115,20 @@ class _Half(nn.Module):
     def forward(self, *xs:Tensor) -> dict: return self.does(*xs)
 
 def record_step(
-    gan:CycleGAN, # on a GPU
+    gan:CycleGAN, # on a GPU; its later steps on images of this size replay what is recorded
     A:Tensor, B:Tensor # images, (N, C, H, W) in [-1, 1]
-) -> tuple: # for `gan.graphs`, and then steps on images of this size replay it
-    "Record a training step as CUDA graphs. Weights and random numbers stay as they are."
+) -> None:
+    "Record a training step as CUDA graphs. Weights and random numbers stay as they are. The losses of an earlier step must be gone."
+    gan.graphs,kind,bf16 = None,A.device.type,gan.o.precision == 'bf16'
     A,B,old_A,old_B = (x.clone() for x in (A, B, A, B)) # the places that graphs read from
     halves = _Half(gan._made, gan.G_A, gan.G_B),_Half(gan._judged, gan.D_A, gan.D_B)
-    with torch.random.fork_rng([A.device] if A.is_cuda else []), torch.autocast(A.device.type, torch.bfloat16, gan.o.precision == 'bf16', cache_enabled=False):
-        return (A.shape, B.shape),[p.requires_grad for p in gan.parameters()],*torch.cuda.make_graphed_callables(halves, ((A, B), (A, old_A, B, old_B)))
+    mixed = torch.autocast(kind, torch.bfloat16 if bf16 else torch.get_autocast_dtype(kind), bf16 or torch.is_autocast_enabled(kind), cache_enabled=False)
+    gc.collect(); gc.disable() # earlier graphs must not be deleted meanwhile
+    try:
+        with torch.cuda.device_of(A), torch.random.fork_rng([A.device] if A.is_cuda else []), mixed:
+            recorded = torch.cuda.make_graphed_callables(halves, ((A, B), (A, old_A, B, old_B)))
+    finally: gc.enable()
+    gan.graphs = (A.shape, B.shape),[(p.data_ptr(), p.requires_grad) for p in gan.parameters()],*recorded
 
 # %% ../nbs/03f_model.ipynb #cmp1
 def compile_parts(

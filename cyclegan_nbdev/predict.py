@@ -64,7 +64,6 @@ def _no_memory(e:Exception) -> bool: return isinstance(e, (MemoryError, torch.Ou
 def _forward(net:nn.Module, x:Tensor, device:torch.device, memory:float) -> Tensor:
     "All at once if the memory allows it, else one by one, in bands if need be; in less memory where there is not so much."
     need = len(x)*peak_memory(net, *x.shape[2:])
-    if device.type == 'cpu': keep_freed_memory(need <= memory/4) # faster, and takes up to four times the room
     try:
         if need <= memory: return net(x.to(device))
         if len(x) == 1: return translate_in_bands(net, x.cpu(), memory)
@@ -226,6 +225,8 @@ def _equal_sizes(read:Iterable, batch_size:int) -> Iterator[list]:
 def _translate_group(t:Translator, group:list, back:Translator|None, bits:int|None) -> list[tuple]:
     "Every source with [A, B] or [A, B, A'], or with what went wrong."
     ps = [p for _,p in group]
+    sides = (t.image_size, t.image_size) if t.image_size else ps[0].pixels.shape[:2]
+    if t.device.type == 'cpu': keep_freed_memory(len(ps)*peak_memory(t.net, *sides) <= t.memory/4) # faster, and takes up to four times the room
     try:
         found = [ps, t.pictures(ps, bits)]
         if back: found.append(back.pictures(found[1]))
@@ -253,7 +254,7 @@ def translate_files(
     overwrite:bool=False, # translate also what has a result already
     progress:bool=True # show a progress bar with images/s
 ) -> Report:
-    "Translate many files; one that fails is reported and does not stop the others."
+    "Translate many files; one that fails is reported and does not stop the others. On a CPU the process keeps freed memory, where a picture needs little of the translator's."
     report,start,pairs = Report(),time.perf_counter(),pairs or {}
     is_done = lambda src: not overwrite and jobs[src].exists() and (src not in pairs or pairs[src].exists())
     report.skipped = [jobs[s] for s in jobs if is_done(s)]

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .checkpoint import load_weights
-from .core import Options, OptionError
+from .core import Options, OptionError, keep_freed_memory
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
 from .networks import Network, architecture, build_network, init_weights
 from .ranks import mean_of_ranks, world
@@ -191,6 +191,7 @@ def cyclegan_learner(
     "A fastai `Learner` that trains CycleGAN."
     callback,gan = CycleGANCallback(),CycleGAN(o).to(dls.device)
     if (gpu := next(gan.parameters()).is_cuda): gan.to(memory_format=torch.channels_last)
+    else: keep_freed_memory()
     if o.compile: compile_parts(gan)
     learn = CycleGANLearner(dls, gan, CycleGANLoss(o), lr=o.lr, moms=(o.beta1,)*3, splitter=CycleGAN.parameter_groups,
         opt_func=partial(OptimWrapper, opt=torch.optim.Adam, betas=(o.beta1, .999), fused=True, foreach=False), # TensorBoard logs every setting, and cannot log None

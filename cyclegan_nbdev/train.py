@@ -21,7 +21,7 @@ from PIL import Image
 
 from .callbacks import EMACallback, HistoryCallback, ProfilerCallback, SaveCallback, logger_callbacks
 from .checkpoint import place_discriminators
-from .core import OptionError, Options, keep_freed_memory, pick_device, seed_everything, with_demo
+from .core import OptionError, Options, pick_device, seed_everything, with_demo
 from .data import make_demo_scenes
 from .distances import DISTANCES
 from .losses import LOSSES
@@ -90,7 +90,6 @@ def _train(o:Options, run:RunFolder, state:dict|None, demo:dict, cbs:list) -> Le
     device,folder = pick_device(o.platform, int(os.environ.get('LOCAL_RANK', o.device_id))),run.path
     say = (lambda *words: None) if rank() else print
     seed = o.seed or 0 # `train` has drawn it
-    keep_freed_memory()
     seed_everything(seed, deterministic=not o.use_random)
     CycleGAN(o) # a wrong checkpoint is noticed before anything is written
     score = ScoreCallback(folder, o) # so are a wrong palette and missing weights

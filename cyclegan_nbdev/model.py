@@ -48,8 +48,8 @@ def _verdict(D:nn.Module, x:Tensor) -> Tensor:
     return functional_call(D, {k:v.detach() for k,v in D.named_parameters()}, (x,))
 
 # %% ../nbs/03f_model.ipynb #c012b
-class CycleGAN(nn.Module):
-    "The four networks and the two pools; gives everything that the losses of a step need."
+class _FourNetworks(nn.Module):
+    "The four networks and the two pools."
     resumed = ('pool_A', 'pool_B') # beside the weights
     G_A:nn.Module; G_B:nn.Module; D_A:nn.Module; D_B:nn.Module
     graphs:tuple|None = None # what a step was recorded for: sizes of images, where weights are and which are trained; then its two halves
@@ -64,6 +64,15 @@ class CycleGAN(nn.Module):
             setattr(self, role, net)
         self.pool_A,self.pool_B = ImagePool(o.pool_size),ImagePool(o.pool_size)
 
+    def __getstate__(self) -> dict: return self.__dict__ | dict(graphs=None) # a copy has weights of its own
+
+    def parameter_groups(self) -> list: # generators' (and what a callback has added to the model), discriminators'
+        "fastai's splitter: one group a player."
+        return [[p for name,net in self.named_children() if (name in ('D_A', 'D_B')) == judges for p in net.parameters()] for judges in (False, True)]
+
+# %% ../nbs/03f_model.ipynb #c012c
+class CycleGAN(_FourNetworks):
+    "The four networks and the two pools; gives everything that the losses of a step need."
     def forward(self,
         A:Tensor, # images of A, (N, C, H, W) in [-1, 1]
         B:Tensor # images of B
@@ -100,12 +109,6 @@ class CycleGAN(nn.Module):
             if self.o.gan_mode == 'wgangp': out['penalty'] = out.get('penalty', 0) + gradient_penalty(D, real, old)
         return out
 
-    def __getstate__(self) -> dict: return self.__dict__ | dict(graphs=None) # a copy has weights of its own
-
-    def parameter_groups(self) -> list: # generators' (and what a callback has added to the model), discriminators'
-        "fastai's splitter: one group a player."
-        return [[p for name,net in self.named_children() if (name in ('D_A', 'D_B')) == judges for p in net.parameters()] for judges in (False, True)]
-
 # %% ../nbs/03f_model.ipynb #cg01
 class _Half(nn.Module):
     "Half of a step, as a module that has the weights it trains and no others."
@@ -123,11 +126,13 @@ def record_step(
     A,B,old_A,old_B = (x.clone() for x in (A, B, A, B)) # the places that graphs read from
     halves = _Half(gan._made, gan.G_A, gan.G_B),_Half(gan._judged, gan.D_A, gan.D_B)
     mixed = torch.autocast(kind, torch.bfloat16 if bf16 else torch.get_autocast_dtype(kind), bf16 or torch.is_autocast_enabled(kind), cache_enabled=False)
+    collects = gc.isenabled()
     gc.collect(); gc.disable() # earlier graphs must not be deleted meanwhile
     try:
         with torch.cuda.device_of(A), torch.random.fork_rng([A.device] if A.is_cuda else []), mixed:
             recorded = torch.cuda.make_graphed_callables(halves, ((A, B), (A, old_A, B, old_B)))
-    finally: gc.enable()
+    finally:
+        if collects: gc.enable()
     gan.graphs = (A.shape, B.shape),[(p.data_ptr(), p.requires_grad) for p in gan.parameters()],*recorded
 
 # %% ../nbs/03f_model.ipynb #cmp1

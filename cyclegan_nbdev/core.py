@@ -200,6 +200,7 @@ def _allowed(f:dataclasses.Field) -> str:
     elif m['lo'] is not None: words += f" of at least {m['lo']}"
     return 'allowed: ' + words + (' or None' if optional else '')
 
+# %% ../nbs/00_core.ipynb #c021b2
 def parse_option(
     f:dataclasses.Field, # the option
     value:Any # what was given: the right type already, or text
@@ -256,6 +257,7 @@ def _check_distillation(o:'Options') -> None:
         if getattr(o, k) and not o.kd: raise OptionError(k, getattr(o, k), 'is for distillation: give kd=True and both teachers')
     if o.from_teacher and (o.G_A_ckpt or o.G_B_ckpt): raise OptionError('from_teacher', True, 'the generators start from the teachers or from G_A_ckpt and G_B_ckpt, not from both')
 
+# %% ../nbs/00_core.ipynb #c024b2
 def _check_together(o:'Options') -> None:
     "Raise `OptionError` where options do not fit each other."
     if o.platform == 'Ascend': raise OptionError('platform', 'Ascend',

@@ -188,6 +188,7 @@ class _SmoothLoss(AvgSmoothLoss):
     @property
     def value(self) -> Tensor|None: return self.seen
 
+# %% ../nbs/03f_model.ipynb #c023b2
 def cyclegan_learner(
     dls:DataLoaders, # batches (A, B), such as `unpaired_dls` gives
     o:Options, # options about networks, losses and optimizer

@@ -97,6 +97,7 @@ class Network(nn.Module):
     @property
     def parts(self) -> list[nn.Module]: return [self] # that are computed, or compiled, one after the other
 
+# %% ../nbs/02_networks.ipynb #c016b2
 class ResnetGenerator(Network):
     "Encoder, residual blocks, decoder (paper, section 7.2): (N, in_planes, H, W) to the same size, both in [-1, 1]."
     recompute = False # True: forget what happens inside the parts below, and compute it again for the gradients

@@ -302,6 +302,7 @@ class FiniteCallback(Callback):
         raise TrainingError(f'epoch {epoch+1}, step {batch+1} of {len(dl)}: {what}; its images: {", ".join(files)}; '
                             f'what was saved before it is kept in {self.learn.state.path.parent}; a lower lr may help')
 
+# %% ../nbs/03d_state.ipynb #c027b2
 @contextmanager
 def memory_errors(
     o:Options # of the run

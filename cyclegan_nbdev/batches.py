@@ -46,6 +46,12 @@ def _decode(path:Path, in_planes:int, short_side:int|None) -> np.ndarray:
     return x.round().clip(0, 65535).astype(np.uint16) if deep else x
 
 # %% ../nbs/01a_batches.ipynb #c007
+def _key(files:list, *how:Any) -> str:
+    "What a cache is called: it changes when a file or the way to decode it does. Raises `DataError`."
+    try: found = [stamp(f) for f in files]
+    except FileNotFoundError as e: raise DataError(f'{e.filename}: the file is gone; was the folder changed during the run?') from None
+    return hashlib.sha256(json.dumps([3, *how, found]).encode()).hexdigest()[:24]
+
 def _shapes(part:Path) -> np.ndarray|None:
     "Channels, height, width and bytes of each image of a part; `None` unless they and the pixels are there, and belong together."
     try: shapes = np.load(part/'shapes.npy')
@@ -83,10 +89,7 @@ class ImageCache:
         together:bool=False # all processes of a launched run do this, and each decodes its share
     ) -> None:
         self.files,self.decode,self.progress = files,partial(_decode, in_planes=in_planes, short_side=short_side),progress
-        try: found = [stamp(f) for f in files]
-        except FileNotFoundError as e: raise DataError(f'{e.filename}: the file is gone; was the folder changed during the run?') from None
-        key = hashlib.sha256(json.dumps([3, in_planes, short_side, found]).encode()).hexdigest()[:24]
-        self.path,self.per_part = Path(cache_dir or default_cache_dir())/key,max(8, math.ceil(len(files)/64))
+        self.path,self.per_part = Path(cache_dir or default_cache_dir())/_key(files, in_planes, short_side),max(8, math.ceil(len(files)/64))
         self.parts = [self.path/f'{k:02}' for k in range(math.ceil(len(files)/self.per_part))]
         if together:
             self._fill(self.parts[rank()::world()])

@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .checkpoint import load_generator, load_network
-from .core import DataError, OptionError, atomic_path, check_dataroot
+from .core import DataError, OptionError, atomic_path, check_dataroot, pick_device
 from .data import find_images, image_grid, make_demo_scenes, progress_bar, to_image
 from .networks import ResnetGenerator, UnetGenerator, build_network, count_macs, in_planes
 from .palette import Palette
@@ -197,6 +197,17 @@ def _inherited(teacher:ResnetGenerator, options:dict) -> dict:
     trained = {k:v for k,v in options.items() if k in ('ndf', 'dl_num', 'gan_mode', 'preprocess', 'max_epoch', 'n_epochs')}
     return full | trained | dict(t_ngf=teacher.widths[0], t_gl_num=len(teacher.blocks), t_slope=full['slope'], t_norm_mode=full['norm_mode'])
 
+def _teachers(GT_A_ckpt:str, GT_B_ckpt:str, image_size:int|None) -> tuple:
+    "Both teachers, the side of their images, and what a student takes over from them. Raises `OptionError`."
+    (a,header,side),(b,*_) = (_load(p, k, image_size) for k,p in (('GT_A_ckpt', GT_A_ckpt), ('GT_B_ckpt', GT_B_ckpt)))
+    if not isinstance(a, ResnetGenerator) or a.arch != b.arch: raise OptionError('GT_B_ckpt', GT_B_ckpt, 'the teachers must be two resnets of the same architecture')
+    return a,b,side,_inherited(a, header['options'] or {}) | dict(kd=True, GT_A_ckpt=str(GT_A_ckpt), GT_B_ckpt=str(GT_B_ckpt), image_size=side, from_teacher=True, separable=True, need_dropout=False)
+
+def _distilled(given:dict) -> list:
+    "Network files of both generators of a new student."
+    learn = distill(given)
+    return [learn.path/f'ckpt/{r}_{learn.n_epoch}.safetensors' for r in ('G_A', 'G_B')]
+
 def _measure(ckpts:list, teachers:Iterable, root:Path, side:int, device:torch.device) -> float:
     "Mean distance of both generators to their teachers on the images held out."
     return float(np.mean([distance(answers(load_network(c)[0], files := find_images(root/f'test{d}'), side, device), answers(t, files, side, device)) for c,t,d in zip(ckpts, teachers, 'AB')]))
@@ -224,14 +235,11 @@ def compress(
     progress:bool=True # show a progress bar
 ) -> list[dict]: # candidates with their `macs` and `distance`
     "Search a student under a budget of arithmetic, and distil it. Raises `OptionError`, `DataError`, `TrainingError` or `Interrupted`."
-    out,loaded = Path(output_dir),[_load(p, k, image_size) for k,p in (('GT_A_ckpt', GT_A_ckpt), ('GT_B_ckpt', GT_B_ckpt))]
-    (teacher,_,side),other = loaded[0],loaded[1][0]
-    if not isinstance(teacher, ResnetGenerator) or teacher.arch != other.arch: raise OptionError('GT_B_ckpt', GT_B_ckpt, 'the teachers must be two resnets of the same architecture')
+    teacher,other,side,inherited = _teachers(GT_A_ckpt, GT_B_ckpt, image_size)
     check_dataroot(dataroot)
-    base = _inherited(teacher, loaded[0][1]['options'] or {}) | dict(kd=True, GT_A_ckpt=str(GT_A_ckpt), GT_B_ckpt=str(GT_B_ckpt), image_size=side, from_teacher=True, separable=True, need_dropout=False, seed=seed,
-                platform=platform)
+    out,device = Path(output_dir),pick_device(platform)
     todo = candidates(teacher, budget_macs, side, n_candidates, seed)
-    options = lambda a: base | dict(widths=','.join(map(str, a['widths'])), gl_num=a['gl_num'])
+    options = lambda a: inherited | dict(seed=seed, platform=platform, widths=','.join(map(str, a['widths'])), gl_num=a['gl_num'])
     student_options(options(todo[0]) | dict(dataroot=dataroot)) # what does not fit stops here
     out.mkdir(parents=True, exist_ok=True)
     done = _continued(out/'search.json', dict(teachers=[str(GT_A_ckpt), str(GT_B_ckpt)], dataroot=dataroot and str(dataroot), budget_macs=budget_macs, image_size=side, n_candidates=n_candidates, search_epochs=search_epochs, seed=seed))
@@ -240,18 +248,17 @@ def compress(
     for i,a in enumerate(progress_bar(todo, 'distilling candidates', show=progress)):
         if i < len(done['found']): continue
         with open(out/'search.log', 'a') as log, redirect_stdout(log):
-            learn = distill(options(a) | dict(dataroot=str(split), max_epoch=search_epochs, n_epochs=(search_epochs+1)//2, save_imgs=False, keep_checkpoints=1, outputs_dir=str(out/f'candidate_{i}')))
-        ckpts = [learn.path/f'ckpt/{r}_{search_epochs}.safetensors' for r in ('G_A', 'G_B')]
-        done['found'].append(a | dict(distance=_measure(ckpts, (teacher, other), split, side, learn.dls.device)))
+            ckpts = _distilled(options(a) | dict(dataroot=str(split), max_epoch=search_epochs, n_epochs=(search_epochs+1)//2, save_imgs=False, keep_checkpoints=1, outputs_dir=str(out/f'candidate_{i}')))
+        done['found'].append(a | dict(distance=_measure(ckpts, (teacher, other), split, side, device)))
         with atomic_path(out/'search.json') as f: f.write_text(json.dumps(done, indent=1))
     best = min(done['found'], key=lambda a: a['distance'])
     plot_pareto(done['found'], budget_macs); plt.savefig(out/'pareto.png', dpi=100, bbox_inches='tight'); plt.close()
     said = ' '.join(f'--{k} {v}' for k,v in (options(best) | (dict(dataroot=dataroot) if dataroot else {})).items())
     print(f"of {len(todo)} students that of widths {options(best)['widths']} and {best['gl_num']} blocks, {best['macs']/1e9:.3g} GMACs, is nearest to the teachers: {best['distance']:.2f} grey levels away\n{out/'pareto.png'} shows them all")
     if max_epoch == 0: print(f'cyclegan_train {said}'); return done['found']
-    learn = distill(options(best) | dict(dataroot=str(root), outputs_dir=str(out/'best')) | ({} if max_epoch is None else dict(max_epoch=max_epoch, n_epochs=(max_epoch+1)//2)))
-    for r in ('G_A', 'G_B'):
-        with atomic_path(out/f'{r}.safetensors') as f: f.write_bytes((learn.path/f'ckpt/{r}_{learn.n_epoch}.safetensors').read_bytes())
+    ckpts = _distilled(options(best) | dict(dataroot=str(root), outputs_dir=str(out/'best')) | ({} if max_epoch is None else dict(max_epoch=max_epoch, n_epochs=(max_epoch+1)//2)))
+    for r,made in zip(('G_A', 'G_B'), ckpts):
+        with atomic_path(out/f'{r}.safetensors') as f: f.write_bytes(made.read_bytes())
     return done['found']
 
 # %% ../nbs/08a_compress.ipynb #b28350c0

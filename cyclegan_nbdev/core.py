@@ -6,15 +6,15 @@
 __all__ = ['DEMO', 'one_line', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions',
            'NetworkOptions', 'TrainOptions', 'DistillOptions', 'ExportOptions', 'parse_option', 'parse_widths',
            'Options', 'did_you_mean', 'options_table', 'with_demo', 'place', 'is_folder', 'check_dataroot',
-           'parameters_cell', 'given_parameters', 'notebook_options', 'seed_everything', 'pick_device',
-           'keep_freed_memory', 'temporary', 'atomic_path', 'sweep', 'atomic_folder', 'check_file', 'at_least']
+           'seed_everything', 'pick_device', 'keep_freed_memory', 'temporary', 'atomic_path', 'sweep', 'atomic_folder',
+           'check_file', 'at_least']
 
 # %% ../nbs/00_core.ipynb #c003
-import ast, ctypes, dataclasses, difflib, inspect, itertools, json, math, os, random, shutil, socket, stat, types, typing
+import ctypes, dataclasses, difflib, itertools, json, math, os, random, shutil, socket, stat, types, typing
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterator, TypeVar
+from typing import TYPE_CHECKING, Any, Iterator, TypeVar
 
 if TYPE_CHECKING: import torch # slow to import, seldom needed
 
@@ -351,54 +351,6 @@ def check_dataroot(
     if not is_folder(root): raise OptionError('dataroot', str(dataroot), 'no such folder; it should hold trainA and trainB')
     for d in ('trainA', 'trainB'):
         if not is_folder(root/d): raise OptionError('dataroot', str(dataroot), f'has no subfolder {d}; it should hold trainA and trainB')
-
-# %% ../nbs/00_core.ipynb #c039
-def _parameters(func:Callable|None) -> list[tuple[str, str, Any, str]]:
-    "`(name, type, default, help)` of the options, or of what a function takes."
-    if func is None:
-        return [(f.name, _type_of(f)[0].__name__, f.default, f.metadata['help'] + (f" [{' | '.join(map(str, f.metadata['choices']))}]" if f.metadata['choices'] else ''))
-                for f in dataclasses.fields(Options)]
-    from fastcore.docments import docments
-    docs,kind = docments(func),lambda p: next(k for k in typing.get_args(p.annotation) or (p.annotation,) if k is not types.NoneType).__name__
-    return [(n, kind(p), None if p.default is p.empty else p.default, docs[n]) for n,p in inspect.signature(func).parameters.items() if n != 'progress']
-
-def parameters_cell(
-    func:Callable|None=None # what the notebook calls; None: a run with `Options`
-) -> str:
-    "Source of the cell tagged `parameters` in the run notebooks, as papermill likes it."
-    return '\n'.join(['# Parameters', *(f'{name}: {kind} = {default!r}  # {help}' for name,kind,default,help in _parameters(func))])
-
-# %% ../nbs/00_core.ipynb #c039b
-def _assigned(source:str) -> list[str]:
-    "Names assigned at the top level of a cell."
-    targets = [t for n in ast.parse(source).body for t in (n.targets if isinstance(n, ast.Assign) else [n.target] if isinstance(n, ast.AnnAssign) else [])]
-    return [t.id for t in targets if isinstance(t, ast.Name)]
-
-def given_parameters(
-    history:list, # source of the cells executed so far: IPython's `In`
-    ns:dict, # the notebook's `globals()`
-    func:Callable|None=None # what the notebook calls; None: a run with `Options`
-) -> dict: # what was given, by name
-    "What a user gave: names in an injected `# Parameters` cell, and edits of the tagged one. Raises `OptionError` for an unknown name."
-    defaults = {name:default for name,_,default,_ in _parameters(func)}
-    cells = [_assigned(s) for s in history if s.startswith('# Parameters')]
-    first = max(i for i,names in enumerate(cells) if {list(defaults)[0], list(defaults)[-1]} <= set(names)) # the tagged cell, run last
-    tagged,injected = cells[first],[k for names in cells[first+1:] for k in names]
-    given = {k:ns[k] for k in tagged if k not in defaults or ns[k] != defaults[k]} | {k:ns[k] for k in injected}
-    for k,v in given.items():
-        if k not in defaults: raise OptionError(k, v, 'unknown option' + did_you_mean(k, list(defaults)))
-    return given
-
-def notebook_options(
-    history:list, # source of the cells executed so far: IPython's `In`
-    ns:dict, # the notebook's `globals()`
-    **own:Any # options that the notebook adds to what is given, if anything is
-) -> dict: # the options given, by name
-    "The options that a user gave. Raises `OptionError` for an unknown name or an impossible value."
-    given = given_parameters(history, ns)
-    if given: given = own | given
-    check_dataroot(Options.of(with_demo(given)[0]).dataroot)
-    return given
 
 # %% ../nbs/00_core.ipynb #c043
 def seed_everything(

@@ -74,6 +74,7 @@ def _forward(net:nn.Module, x:Tensor, device:torch.device, memory:float) -> Tens
     if device.type == 'cuda': torch.cuda.empty_cache()
     return _forward(net, x, device, memory)
 
+@torch.inference_mode()
 def _padded(net:nn.Module, x:Tensor, *how:Any) -> Tensor:
     "The same with a batch of any size, padded for the network and cropped back."
     h,w = x.shape[2:]
@@ -84,16 +85,16 @@ def _padded(net:nn.Module, x:Tensor, *how:Any) -> Tensor:
 # %% ../nbs/06_predict.ipynb #c011
 class Translator:
     "A generator and everything around it."
-    header:dict = {} # what its file says about it
     def __init__(self,
         net:nn.Module, # a generator
         in_planes:int=3, # channels of its images
         device:str|torch.device='cpu', # where to compute
         image_size:int|None=None, # resize to a square of this side, as the seed did; None: every picture keeps its size
-        memory:float=4. # GiB for activations; what needs more is translated in bands, with the same result
+        memory:float=4., # GiB for activations; what needs more is translated in bands, with the same result
+        header:dict|None=None # what its file says about it
     ) -> None:
         self.net,self.in_planes,self.device = net.eval().to(device).requires_grad_(False),in_planes,torch.device(device)
-        self.image_size,self.memory = image_size,memory
+        self.image_size,self.memory,self.header = image_size,memory,header or {}
 
     @classmethod
     def from_file(cls,
@@ -106,11 +107,8 @@ class Translator:
         "A translator from a network file alone. Raises `DataError`."
         net,header = load_network(path, **assume or {})
         if header['architecture']['kind'] == 'patch': raise DataError(f"{path}: holds the discriminator {header.get('role') or ''}, not a generator")
-        t = cls(net, header['architecture']['in_planes'], pick_device(platform, device_id), **kwargs)
-        t.header = header
-        return t
+        return cls(net, header['architecture']['in_planes'], pick_device(platform, device_id), header=header, **kwargs)
 
-    @torch.inference_mode()
     def tensor(self, x:Tensor) -> Tensor:
         "Translate a batch (N, C, H, W) in [-1, 1] of any size: the same size comes back, or (N, C, image_size, image_size)."
         return _padded(self.net, _square(x, self.image_size) if self.image_size else x, self.device, self.memory)

@@ -351,7 +351,7 @@ def predict(
             both = {src:out/beside/dst.relative_to(out/to) for src,dst in jobs.items()} if pairs else None
             total += translate_files(nets[ckpt], jobs, both, nets.get(other), batch_size, quality, bits, overwrite, progress and rank() == 0)
         reports = gathered(total)
-        return from_first(reports and replace(sum(reports, Report()), seconds=max(r.seconds for r in reports))) # nobody leaves early: launchers end all when one fails
+        return from_first(reports and replace(sum(reports, Report()), seconds=max(r.seconds for r in reports)))
 
 # %% ../nbs/06_predict.ipynb #69fdcabf
 def newest_generators(

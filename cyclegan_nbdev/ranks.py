@@ -7,7 +7,7 @@ __all__ = ['rank', 'world', 'share_of_epoch', 'LostPeerError', 'process_group', 
            'first_then_others', 'join_ranks', 'launched_precision']
 
 # %% ../nbs/00c_ranks.ipynb #f04112b2
-import math, os, sys
+import itertools, math, os, sys
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib.util import find_spec
@@ -57,13 +57,15 @@ def _alone() -> bool:
     return world() == 1 or not (error is None or type(error).__name__.startswith('Cancel')) # fastai runs the callbacks' last events while an error passes through
 
 _talk:Any = None # the group for decisions, on the CPU; None: the one there is
+_meetings = itertools.count()
 
 def _meet(backend:str, timeout:timedelta) -> None:
-    "Start the process group, in a corner of the store of its own: after a restart the addresses of those who died are still in it."
+    "Start the process group, in a corner of the store of its own: the addresses of earlier groups, of those who died, too, are still in it."
     global _talk
+    import torch.distributed.nn # before there is a group: its functions take the group of that moment for their default and would keep its threads alive
     if backend == 'nccl': torch.cuda.set_device(int(os.environ.get('LOCAL_RANK', 0))) # before the group is made, or all of them talk through the first GPU
     store,number,size = next(dist.rendezvous('env://', timeout=timeout))
-    dist.init_process_group(backend, store=dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store), rank=number, world_size=size, timeout=timeout)
+    dist.init_process_group(backend, store=dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)} {next(_meetings)}", store), rank=number, world_size=size, timeout=timeout)
     if backend != 'gloo': _talk = dist.new_group(backend='gloo', timeout=timeout)
 
 @contextmanager
@@ -71,12 +73,18 @@ def process_group(
     platform:str='GPU', # CPU: gloo; GPU: NCCL where there is a GPU
     minutes:float=30 # how long a process waits for the others
 ) -> Iterator[None]:
-    "Join the other processes of a launched run; alone it does nothing. Raises `LostPeerError` or `OptionError`."
+    "Join the other processes of a launched run, and part from them when all are through; alone it does nothing. Raises `LostPeerError` or `OptionError`."
+    global _talk
     if world() == 1: yield; return
     if not find_spec('accelerate'): raise OptionError('device_num', world(), 'several processes need accelerate: pip install "cyclegan_nbdev[distributed]"')
+    joined = dist.is_initialized() # by somebody else, who will part
     try:
-        if not dist.is_initialized(): _meet('gloo' if platform=='CPU' or not torch.cuda.is_available() else 'nccl', timedelta(minutes=minutes))
+        if not joined: _meet('gloo' if platform=='CPU' or not torch.cuda.is_available() else 'nccl', timedelta(minutes=minutes))
         yield
+        if not joined:
+            dist.barrier(group=_talk) # nobody leaves early: launchers end all when one fails on its way out
+            dist.destroy_process_group()
+            _talk = None
     except RuntimeError as e:
         if not _lost(e): raise
         raise LostPeerError(f'rank {rank()} of {world()}: another process of the run has ended or cannot be reached; what was saved is whole, and the same command continues it') from None

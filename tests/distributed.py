@@ -18,7 +18,7 @@ results = []
 TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, platform='CPU', seed=3)
 
 def start(*command):
-    return subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=os.environ | dict(PYTHONPATH=str(ROOT)))
+    return subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=os.environ | dict(PYTHONPATH=str(ROOT), PYTHONFAULTHANDLER='1'))
 
 def torchrun(n, *command, options=()):
     "Start `command` in n processes."
@@ -27,7 +27,7 @@ def torchrun(n, *command, options=()):
 def end(p, code=0):
     "Wait for a process; what it said."
     said = p.communicate()[0]
-    assert (p.returncode == 0) == (code == 0), said[-2000:]
+    assert (p.returncode == 0) == (code == 0), said.split('torch.distributed.elastic.multiprocessing.errors.ChildFailedError')[0][-6000:] # what the processes said comes before the launcher's summary
     return said
 
 def words(**options): return [w for k,v in options.items() for w in (f'--{k}', v)]
@@ -62,6 +62,8 @@ def fit_in_double(folder, scenes, batch_size):
         join_ranks(learn, cpu=True)
         with learn.no_bar(), learn.no_logging(): fit(learn, o)
         if rank() == 0: torch.save(learn.model.state_dict(), folder)
+    left = [f for f in Path('/proc/self/task').glob('*/comm') if 'gloo' in f.read_text()] # a thread that outlives Python's own end aborts the process
+    assert not left, f'{len(left)} threads of gloo are left'
 
 def cache_in_process(folder, cache_dir):
     "Build a cache, inside each process, which tells what it decodes."

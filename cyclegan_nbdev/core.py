@@ -153,7 +153,7 @@ class TrainOptions:
     pool_size:int = option(50, 'generated images of each domain kept to train the discriminators; 0: none', lo=0)
     ema:float = option(0., 'decay of a running average of the generators, such as 0.999, saved beside them; 0: none', lo=0, hi=0.999999)
     precision:str = option('fp32', 'what the networks compute with while training; bf16 is faster where the processor has it, and coarser', ('fp32', 'bf16'))
-    checkpoint_activations:bool = option(False, 'save memory: keep only the borders of the parts of a resnet generator and compute the rest again for the gradients')
+    checkpoint_activations:bool = option(False, 'save memory: keep only the borders of the parts of a resnet generator and compute the rest again for the gradients, image by image')
     compile:bool = option(False, 'compile the parts of the networks (torch.compile), for long runs on a GPU: the first steps take minutes, and a CPU gains nothing')
     cuda_graphs:bool = option(False, 'on a GPU: record a step once as CUDA graphs and replay it, so that it does not wait for Python; takes more memory')
 

@@ -56,7 +56,7 @@ class _FourNetworks(nn.Module):
     def __init__(self, o:Options) -> None: # options about networks and losses; raises `OptionError`
         super().__init__()
         if o.cuda_graphs and world() > 1: raise OptionError('cuda_graphs', True, 'does not go with several processes')
-        self.o,self.together = o,o.norm_mode == 'instance'
+        self.o,self.together = o,o.norm_mode == 'instance' and not o.checkpoint_activations
         for role in ('G_A', 'G_B', 'D_A', 'D_B'):
             net = init_weights(build_network(architecture(o, role)), o.init_type, o.init_gain)
             setattr(net, 'recompute', o.checkpoint_activations)

@@ -1,5 +1,5 @@
 # make demo   sets up .venv and trains on generated street scenes (ARGS="--max_epoch 2" adds options)
-# make test   sets up .venv and runs every check
+# make test   sets up .venv and runs the checks that every commit must pass
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -24,7 +24,7 @@ from fastai.torch_core import to_device
 from PIL import Image
 from torch import Tensor
 
-from .core import DataError, OptionError, Options, check_dataroot, is_folder, place, sweep, temporary
+from .core import DataError, OptionError, Options, check_dataroot, is_folder, place, remove_leftovers, temporary
 from .data import find_images, image_grid, progress_bar
 from .pictures import read_picture
 from .remote import stamp
@@ -103,7 +103,7 @@ class ImageCache:
         "Make what is missing of these parts."
         todo = {p:self.files[k:k+self.per_part] for p in parts for k in [int(p.name)*self.per_part] if _shapes(p) is None}
         if not todo: return
-        sweep(self.path.parent) # what killed processes of this machine began
+        remove_leftovers(self.path.parent) # what killed processes of this machine began
         def decoded() -> Iterator[None]:
             with ThreadPoolExecutor() as pool:
                 for p,files in todo.items():

@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .checkpoint import load_generator, load_network
-from .core import DataError, OptionError, atomic_path, check_dataroot, pick_device
+from .core import DataError, OptionError, atomic_path, check_dataroot, pick_device, place
 from .data import find_images, image_grid, make_demo_scenes, progress_bar, to_image
 from .networks import ResnetGenerator, UnetGenerator, build_network, count_macs, in_planes
 from .palette import Palette
@@ -100,11 +100,12 @@ def compare(
     palette:str|None=None, # palette of the label maps in testB, whose files pair with those of testA by order: pixel accuracy is measured; cityscapes for the demo
     image_size:int|None=None, # side of the images; None: that of the teacher's file
     most:int=100, # at most this many images
-    device:str='cpu', # where the answers are computed; times are measured on the CPU, and here too
+    platform:str='GPU', # where the answers are computed, GPU or CPU, without a GPU the CPU; times are measured on the CPU, and here too
+    device_id:int=0, # which GPU
     output_dir:str='compared' # gets compare.md, compare.json and compare.png
 ) -> list[dict]: # a row for each network
     "Table and picture of what a small network saves and loses. Raises `OptionError` or `DataError`."
-    given = dict(teacher=teacher, student=student) | (dict(alone=alone) if alone else {})
+    given,device = dict(teacher=teacher, student=student) | (dict(alone=alone) if alone else {}),pick_device(platform, device_id)
     loaded = {k:_load(p, k, image_size) for k,p in given.items()}
     nets,side,(_,header,_) = {k:v[0] for k,v in loaded.items()},loaded['teacher'][2],loaded['teacher']
     for k,(net,h,_) in loaded.items():
@@ -112,7 +113,7 @@ def compare(
     with tempfile.TemporaryDirectory() as d:
         if dataroot is None: dataroot,palette = str(make_demo_scenes(d, side, 1, min(most, 40), progress=False)),palette or 'cityscapes'
         back = header['role'] == 'G_B'
-        files,truth = (find_images(Path(dataroot)/f'test{x}', most) for x in ('BA' if back else 'AB'))
+        files,truth = (find_images(place(dataroot)/f'test{x}', most) for x in ('BA' if back else 'AB'))
         made = {k:answers(net, files, side, device) for k,net in progress_bar(nets.items(), 'translating')}
         labels = [_square(f, in_planes(nets['teacher']), side) for f in truth] if palette and not back else None
         if labels and len(labels) != len(files): raise DataError(f'{dataroot}: testA has {len(files)} images and testB {len(labels)}; for a palette they must be pairs')
@@ -180,6 +181,7 @@ def hold_out(
     folder:str|Path # gets trainA, trainB, testA and testB: links to the images
 ) -> Path: # folder
     "Split the training images: every tenth, at most 50, is for validation."
+    if not isinstance(place(dataroot), Path): raise OptionError('dataroot', str(dataroot), 'a search links to its images, which must be on a disk of this machine')
     for d in 'AB':
         files = find_images(Path(dataroot)/f'train{d}')
         if len(files) < 2: raise DataError(f'{dataroot}/train{d}: holds one image; a search needs some to train on and some to measure with')

@@ -6,8 +6,8 @@
 __all__ = ['DEMO', 'one_line', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions',
            'NetworkOptions', 'TrainOptions', 'DistillOptions', 'ExportOptions', 'parse_option', 'parse_widths',
            'Options', 'did_you_mean', 'options_table', 'with_demo', 'place', 'is_folder', 'check_dataroot',
-           'seed_everything', 'pick_device', 'keep_freed_memory', 'temporary', 'atomic_path', 'sweep', 'atomic_folder',
-           'check_file', 'at_least']
+           'seed_everything', 'pick_device', 'keep_freed_memory', 'temporary', 'atomic_path', 'remove_leftovers',
+           'atomic_folder', 'check_file', 'at_least']
 
 # %% ../nbs/00_core.ipynb #c003
 import ctypes, dataclasses, difflib, itertools, json, math, os, random, shutil, socket, stat, types, typing
@@ -85,7 +85,7 @@ class _Checked:
 # %% ../nbs/00_core.ipynb #c011
 @dataclass(frozen=True)
 class RunOptions:
-    platform:str = option('GPU', 'where to compute; without a GPU the CPU is used and says so', ('GPU', 'CPU', 'Ascend'))
+    platform:str = option('GPU', 'where to compute; without a GPU the CPU is used and says so; Ascend only tells how a generator gets there', ('GPU', 'CPU', 'Ascend'))
     device_id:int = option(0, 'which GPU', lo=0)
     device_num:int = option(1, 'processes on this machine that share the work, one for each device; torchrun and accelerate launch start them, too', lo=1)
     outputs_dir:str = option('outputs', 'folder for everything the run writes')
@@ -153,7 +153,7 @@ class TrainOptions:
     pool_size:int = option(50, 'generated images of each domain kept to train the discriminators; 0: none', lo=0)
     ema:float = option(0., 'decay of a running average of the generators, such as 0.999, saved beside them; 0: none', lo=0, hi=0.999999)
     precision:str = option('fp32', 'what the networks compute with while training; bf16 is faster where the processor has it, and coarser', ('fp32', 'bf16'))
-    checkpoint_activations:bool = option(False, 'save memory: keep only the borders of the parts of a resnet generator and compute the rest again for the gradients, image by image')
+    checkpoint_activations:bool = option(False, 'save memory: keep only the borders of the parts of a resnet generator and compute the rest again for the gradients; the batches of A and B go one after the other')
     compile:bool = option(False, 'compile the parts of the networks (torch.compile), for long runs on a GPU: the first steps take minutes, and a CPU gains nothing')
     cuda_graphs:bool = option(False, 'on a GPU: record a step once as CUDA graphs and replay it, so that it does not wait for Python; takes more memory')
 
@@ -176,7 +176,7 @@ class ExportOptions(_Checked):
     G_A_ckpt:str|None = option(None, 'network file of the generator that maps A to B')
     G_B_ckpt:str|None = option(None, 'network file of the generator that maps B to A')
     file_name:str = option('cyclegan', 'the files are <file_name>_AtoB and <file_name>_BtoA, with the ending of their format')
-    file_format:str = option('ONNX', 'what to write: ONNX runs everywhere, OPENVINO with precision int8 or bf16 is the fastest on CPUs, EXECUTORCH is for phones; AIR needs an Ascend device', ('ONNX', 'OPENVINO', 'PT2', 'AOTI', 'EXECUTORCH', 'MINDIR', 'AIR'))
+    file_format:str = option('ONNX', 'what to write: ONNX runs everywhere, OPENVINO with precision int8 or bf16 is the fastest on CPUs, EXECUTORCH is for phones; AIR only tells why not: it is made on an Ascend device', ('ONNX', 'OPENVINO', 'PT2', 'AOTI', 'EXECUTORCH', 'MINDIR', 'AIR'))
     precision:str = option('fp32', 'bf16 is what OpenVINO itself takes on a CPU that has it; fp16 and int8 make small files; int8 is the fastest and rounds the most', ('fp32', 'bf16', 'fp16', 'int8'))
     pixels:bool = option(False, 'True: 8-bit images of any size in and out; False: numbers in [-1, 1], sides that the network can halve')
     images:str|None = option(None, 'folder of images to compare on and to calibrate int8 with; None: demo scenes')
@@ -251,7 +251,6 @@ def _check_network(o:'Options') -> None:
 
 def _check_distillation(o:'Options') -> None:
     "Raise `OptionError` where options about distillation do not fit each other."
-    if o.palette and o.in_planes != 3: raise OptionError('palette', o.palette, f'scores need colours, in_planes=3, not {o.in_planes}')
     if o.kd and not (o.GT_A_ckpt and o.GT_B_ckpt): raise OptionError('kd', True, 'give both teachers, GT_A_ckpt and GT_B_ckpt')
     for k in ('lambda_feature', 'from_teacher'):
         if getattr(o, k) and not o.kd: raise OptionError(k, getattr(o, k), 'is for distillation: give kd=True and both teachers')
@@ -265,6 +264,7 @@ def _check_together(o:'Options') -> None:
     _check_network(o)
     if o.load_size is not None and o.load_size < o.image_size: raise OptionError('load_size', o.load_size,
         f'allowed: at least image_size={o.image_size}')
+    if o.palette and o.in_planes != 3: raise OptionError('palette', o.palette, f'scores need colours, in_planes=3, not {o.in_planes}')
     _check_distillation(o)
     against = [f'{k}={getattr(o, k)}' for k,usual in dict(norm_mode='instance', checkpoint_activations=False, lambda_feature=0, device_num=1).items() if getattr(o, k) != usual]
     against += ['gan_mode=wgangp']*(o.gan_mode == 'wgangp')
@@ -421,7 +421,7 @@ def atomic_path(
         with suppress(OSError): tmp.unlink(missing_ok=True)
 
 # %% ../nbs/00_core.ipynb #c049
-def sweep(
+def remove_leftovers(
     folder:str|Path, # looked through with all its subfolders
     every:bool=False # whoever's it was: only in a folder that nobody else can write into
 ) -> None:
@@ -443,7 +443,7 @@ def atomic_folder(
     made = [p for p in (path, *path.parents) if not p.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
-        sweep(path)
+        remove_leftovers(path)
         tmp.mkdir()
         yield tmp
         for f in [f for f in tmp.rglob('*') if f.is_file()]:

@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import psutil
 import torch
-from .batches import UnpairedDL # first: it quiets a warning of fastai's
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode

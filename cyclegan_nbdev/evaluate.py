@@ -12,7 +12,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from .core import OptionError, Options, atomic_path
+from .core import OptionError, Options, atomic_path, place
 from .distances import Distances, feature_distances, load_extractor
 from .palette import Palette
 from .predict import newest_generators, predict
@@ -59,7 +59,8 @@ class Evaluation:
 # %% ../nbs/07_evaluate.ipynb #c014
 def _translated(run_dir:str, o:Options, progress:bool) -> tuple[Path, Path, Path|None]:
     "Folders of a run's true label maps and of those that its generator makes; the generator's file."
-    root,best = Path(o.dataroot or Path(run_dir)/'demo_scenes'),Path(run_dir)/'ckpt/G_A_best.safetensors'
+    root,best = place(o.dataroot or Path(run_dir)/'demo_scenes'),Path(run_dir)/'ckpt/G_A_best.safetensors'
+    if not isinstance(root, Path): raise OptionError('run_dir', str(run_dir), f'was trained on {root}; give what is there on a disk as cityscapes_dir, and as result_dir what cyclegan_predict makes')
     G_A = best if best.exists() else newest_generators(run_dir)['G_A']
     match_files(root/'testA', root/'testB') # what is not paired is told before it is translated
     predict(input=[str(root/'testA')], G_A_ckpt=str(G_A), outputs_dir=str(Path(run_dir)/'evaluation'), image_size=o.image_size, format='png', overwrite=True, platform=o.platform, progress=progress)

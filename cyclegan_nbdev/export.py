@@ -254,7 +254,7 @@ def _check_export(o:ExportOptions) -> None:
     if o.pixels and o.file_format in ('MINDIR', 'EXECUTORCH'): raise OptionError('pixels', True, f'is not for file_format={o.file_format}')
 
 def _generator(path:str, option:str) -> tuple[nn.Module, dict]:
-    "The generator of an option that names a network file, its header and channels."
+    "The generator of an option that names a network file, and its header."
     net,header = load_generator(path, option)
     check_role(path, header, option)
     if assumed := header.get('assumed'): print(f'{path} does not tell', ', '.join(f"{k}={header['architecture'][k]}" for k in assumed), '(assumed)')

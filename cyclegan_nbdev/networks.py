@@ -111,7 +111,7 @@ class ResnetGenerator(Network):
         need_dropout:bool=False, # dropout in the blocks while training
         out_bias:bool=True, # bias in the last layer
         affine:bool=False, # learned scale and shift in instance norm
-        crop_end:bool=False, # the doublings cut their last row and column off, as the seed's do, not the first
+        crop_end:bool=False, # the doublings cut their last row and column off, as the MindSpore original's do, not the first
         widths:list|None=None, # channels of the five stages: first layer, halvings (and blocks), doublings; None: ngf times 1, 2, 4, 2, 1
         separable:bool=False # depthwise-separable residual blocks
     ) -> None:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .checkpoint import check_role, load_network
-from .core import CycleGANError, DataError, OptionError, is_folder, keep_freed_memory, pick_device, place, sweep
+from .core import CycleGANError, DataError, OptionError, is_folder, keep_freed_memory, pick_device, place, remove_leftovers
 from .data import IMAGE_EXTENSIONS, find_images
 from .networks import UnetGenerator
 from .pictures import Picture, as_picture, read_picture, save_picture, to_pil
@@ -89,7 +89,7 @@ class Translator:
         net:nn.Module, # a generator
         in_planes:int=3, # channels of its images
         device:str|torch.device='cpu', # where to compute
-        image_size:int|None=None, # resize to a square of this side, as the seed did; None: every picture keeps its size
+        image_size:int|None=None, # resize to a square of this side, as the MindSpore original did; None: every picture keeps its size
         memory:float=4., # GiB for activations; what needs more is translated in bands, with the same result
         header:dict|None=None # what its file says about it
     ) -> None:
@@ -180,7 +180,7 @@ def find_inputs(
 def _targets(found:dict, folder:str|Path, format:str|None) -> dict[Path, Path]:
     "Where each result goes: the input's name, with another ending if the format asks for it."
     ends = {f:f'.{format}' if format else f.suffix if f.suffix.lower() in IMAGE_EXTENSIONS else '.png' for f in found}
-    to = {f:place.with_suffix(ends[f]) for f,place in found.items()}
+    to = {f:p.with_suffix(ends[f]) for f,p in found.items()}
     times = Counter(to.values())
     return {f:Path(folder)/(p.with_name(found[f].name + ends[f]) if times[p] > 1 else p) for f,p in to.items()}
 
@@ -318,7 +318,7 @@ def predict(
     G_A_ckpt:str|None=None, # network file of the generator that maps A to B
     G_B_ckpt:str|None=None, # network file of the generator that maps B to A
     outputs_dir:str='outputs', # results go to its subfolder predict
-    image_size:int|None=None, # resize to a square of this side, as the seed did; None: every image keeps its size
+    image_size:int|None=None, # resize to a square of this side, as the MindSpore original did; None: every image keeps its size
     batch_size:int=1, # images of one size that go through the network together
     format:str|None=None, # file type of the results, such as png or jpg; None: that of each input
     quality:int=95, # of jpg and webp, 1 to 100
@@ -344,7 +344,7 @@ def predict(
     kwargs:dict[str, Any] = dict(assume=assume, platform=platform, device_id=int(os.environ.get('LOCAL_RANK', device_id)), image_size=image_size, memory=memory)
     nets = {r[0]:_load(r[0], r[1], **kwargs) for r in runs}
     found,out,total = [find_inputs(r[2]) for r in runs],Path(outputs_dir)/'predict',Report()
-    sweep(out)
+    remove_leftovers(out)
     with process_group(platform, minutes=24*60):
         for (ckpt,_,_,other,to,beside),files in zip(runs, found):
             jobs = dict([*_targets(files, out/to, format).items()][rank()::world()])

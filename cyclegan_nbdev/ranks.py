@@ -56,6 +56,7 @@ def _alone() -> bool:
     error = sys.exc_info()[1]
     return world() == 1 or not (error is None or type(error).__name__.startswith('Cancel')) # fastai runs the callbacks' last events while an error passes through
 
+# %% ../nbs/00c_ranks.ipynb #d05c67c3
 _talk:Any = None # the group for decisions, on the CPU; None: the one there is
 _meetings = itertools.count()
 

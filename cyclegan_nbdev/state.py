@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from . import __version__
 from .checkpoint import save_tensors
-from .core import CycleGANError, DataError, OptionError, Options, atomic_path, check_file, one_line, sweep
+from .core import CycleGANError, DataError, OptionError, Options, atomic_path, check_file, one_line, remove_leftovers
 from .ranks import gathered, most, rank, world
 
 # %% ../nbs/03d_state.ipynb #c006
@@ -158,7 +158,7 @@ class RunFolder:
         "Make the folder ready; before a new run an earlier one that saved anything is kept under a numbered name. Raises `OptionError`."
         if rank(): return
         try:
-            sweep(self.path, every=True) # a killed run left it half-written
+            remove_leftovers(self.path, every=True) # a killed run left it half-written
             if state: print(f"continuing the run in {self.path} after {state['epoch']} epochs and {state['batch']} of {state['n_batches']} steps"); return
             if (self.path/STATE).exists() or any((self.path/'ckpt').glob('*')): # less is not worth keeping
                 for k,v in (files or {}).items():
@@ -193,7 +193,7 @@ def fate(
 
 # %% ../nbs/03d_state.ipynb #c021
 HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette', 'eval_epochs', 'extractor', 'best_metric', 'checkpoint_activations',
-            'resume', 'save_state_minutes') # they leave the arithmetic alone; whether the images in dataroot are the same is looked at by itself
+            'resume', 'save_state_minutes') # they leave the method alone (with another `device_num`, or `checkpoint_activations` and dropout, other random numbers are drawn); whether the images in dataroot are the same is looked at by itself
 @contextmanager
 def _fits(path:Path) -> Iterator[None]:
     "Whatever is missing or of another kind in a state is the state's fault."

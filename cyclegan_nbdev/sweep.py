@@ -15,9 +15,11 @@ import pandas as pd
 import yaml
 from PIL import Image
 
-from .core import CycleGANError, DataError, OptionError, Options, at_least, atomic_path, check_dataroot, check_file, did_you_mean, one_line, sweep, with_demo
+from .core import CycleGANError, DataError, OptionError, Options, at_least, atomic_path, check_dataroot, check_file, did_you_mean, one_line, remove_leftovers, with_demo
 from .data import image_grid
-from .validate import METRICS, read_scores
+from .distances import DISTANCES
+from .scores import METRICS
+from .validate import read_scores
 
 # %% ../nbs/04c_sweep.ipynb #bdefb1af
 def _read_plan(config:str|Path) -> tuple[Path, dict, dict]:
@@ -86,14 +88,16 @@ def sweep_table(
         if row['state'] == 'done':
             last = pd.read_csv(folder/name/'history.csv').iloc[-1]
             row |= dict(epoch=int(last.epoch), step=int(last.step)) | {k:last[k] for k in ('G_A', 'G_B', 'D', 'C_A', 'C_B', 'ms_per_step')}
-            if scores := read_scores(folder/name): row |= {m:scores[-1][m] for m in METRICS}
+            if scores := read_scores(folder/name): row |= {m:scores[-1][m] for m in (*METRICS, *DISTANCES) if m in scores[-1]}
         rows.append(row)
     return pd.DataFrame(rows)
 
 # %% ../nbs/04c_sweep.ipynb #10f8b2b8
 def _curve(folder:Path) -> tuple[str, Iterable, Iterable]:
     "What is drawn of a run: its name, the epochs and the values."
-    if scores := read_scores(folder): return METRICS[0],[r['epoch'] for r in scores],[r[METRICS[0]] for r in scores]
+    if scores := read_scores(folder):
+        name = next(m for m in (*METRICS, *DISTANCES) if m in scores[0])
+        return name,[r['epoch'] for r in scores],[r[name] for r in scores]
     h = pd.read_csv(folder/'history.csv')
     return 'cycle losses',h.epoch,h.C_A + h.C_B
 
@@ -142,7 +146,7 @@ def run_sweep(
     if index >= count: raise OptionError('index', index, f'allowed: 0 to count-1, {count-1}')
     folder,runs = sweep_runs(config)
     check_file(notebook)
-    sweep(folder) # what killed processes of this machine left half-written
+    remove_leftovers(folder) # what killed processes of this machine left half-written
     failed = {}
     for name in [*runs][index::count]:
         if _is_done(folder/f'{name}.ipynb', runs[name][0]): print(f'{name}: done already', flush=True); continue

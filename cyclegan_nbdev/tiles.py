@@ -78,26 +78,25 @@ def _in_memory(c:int, h:int, w:int) -> tuple[Rows, Callable, Any]:
     x = torch.empty(1, c, h, w)
     return Rows(lambda a,b: x[:,:,a:b], c, h, w),lambda a,b,v: x[:,:,a:b].copy_(v),x
 
-def _in_file(c:int, h:int, w:int, folder:str|Path|None) -> tuple[Rows, Callable, Any]:
+def _in_file(c:int, h:int, w:int) -> tuple[Rows, Callable, Any]:
     "The same in a file."
-    f = tempfile.TemporaryFile(dir=folder)
+    f = tempfile.TemporaryFile()
     def read(a:int, b:int) -> Tensor:
         f.seek(4*c*w*a)
         return torch.from_numpy(np.fromfile(f, np.float32, c*w*(b-a))).view(b-a, c, w).transpose(0, 1)[None]
     def write(a:int, b:int, x:Tensor) -> None:
         f.seek(4*c*w*a)
         try: f.write(x[0].transpose(0, 1).contiguous().cpu().numpy().data); f.flush()
-        except OSError as e: raise OSError(f'{folder or tempfile.gettempdir()}: no room for the bands of a large picture ({e.strerror}); TMPDIR names another folder') from None
+        except OSError as e: raise OSError(f'{tempfile.gettempdir()}: no room for the bands of a large picture ({e.strerror}); TMPDIR names another folder') from None
     return Rows(read, c, h, w),write,f
 
 # %% ../nbs/02c_tiles.ipynb #c012
 class Store:
     "Keeps activations, in memory while there is room, then in files."
     def __init__(self,
-        memory:float=1., # GiB of memory to use
-        folder:str|Path|None=None # for the files; None: the system's folder for temporary files
+        memory:float=1. # GiB of memory to use
     ) -> None:
-        self.room,self.folder,self.on_disk,self.most_on_disk = int(memory*2**30),folder,0,0
+        self.room,self.on_disk,self.most_on_disk = int(memory*2**30),0,0
 
     def keep(self,
         src:Rows, # what to keep
@@ -108,7 +107,7 @@ class Store:
         shape = src.c,src.h,src.w
         size = 4*math.prod(shape)
         fits = size <= self.room
-        rows,write,holder = _in_memory(*shape) if fits else _in_file(*shape, self.folder)
+        rows,write,holder = _in_memory(*shape) if fits else _in_file(*shape)
         self._account(fits, size)
         weakref.finalize(holder, self._account, fits, -size)
         for a,b in bands:
@@ -211,14 +210,13 @@ def translate_in_bands(
     net:nn.Module, # a generator in evaluation mode
     x:Tensor, # (1, C, H, W) in [-1, 1], on the CPU; sides that the network can halve
     memory:float=2., # GiB for activations, besides the picture and the result
-    folder:str|Path|None=None, # for what does not fit; None: the system's folder for temporary files
-    store:Store|None=None # instead of `folder`
+    store:Store|None=None # keeps what bands need; None: half of `memory`, then the system's folder for temporary files
 ) -> Tensor: # (1, C, H, W), on the CPU
     "The result of `net(x)` without its memory: exact, to rounding, and without seams."
     device = next(net.parameters()).device
     h = x.shape[2]
     n = min(max(math.ceil(2*peak_memory(net, *x.shape[2:])/memory), 1), max(h//8, 1)) # half for bands, half for what is kept
-    store = store or Store(memory/2, folder)
+    store = store or Store(memory/2)
     how = Rows(lambda a,b: x[:,:,a:b].to(device), *x.shape[1:]),store,n,h//4
     y = _unet(net, *how) if isinstance(net, UnetGenerator) else _resnet(net, *how)
     out = torch.empty(1, y.c, y.h, y.w)

@@ -1,4 +1,4 @@
-"All checks of the project; prints a line for each and closes with `N passed, N failed`."
+"The checks that every commit must pass; prints a line for each and closes with `N passed, N failed`."
 import filecmp
 import shutil
 import subprocess

@@ -112,12 +112,6 @@ def setup():
 
 # images
 
-def dataset(name, **files):
-    "A copy of the scenes with one more or changed file: trainA='x.png', and what writes it."
-    root = ROOT/'sets'/name
-    shutil.copytree(ROOT/'scenes', root)
-    return root
-
 def one_image(name, path, *words):
     "An image that cannot be read: by predict, in a training folder, and by the Python API."
     G = ROOT/'nets/G_A.safetensors'
@@ -158,10 +152,10 @@ def unreadable_images():
         b = b[:i] + struct.pack('<HHII', code, 4, 1, 200_000) + b[i+12:]
     (d/'bomb.tif').write_bytes(b)
     one_image('a TIFF bomb', d/'bomb.tif', 'bomb.tif')
-    for name,x in dict(nan=np.full((9, 9), np.nan, np.float32), over=np.full((9, 9), 2, np.float32), under=np.full((9, 9), -1, np.float32), whole32=np.ones((9, 9), np.int32)*7,
+    for name,x in dict(nan=np.full((9, 9), np.nan, np.float32), over=np.full((9, 9), 2, np.float32), under=np.full((9, 9), -1, np.float32),
                        complex=np.ones((9, 9), np.complex64), five=np.ones((9, 9, 5), np.uint8), volume=np.ones((2, 9, 9, 3), np.float32)).items():
         imwrite(d/f'{name}.tif', x, photometric='minisblack')
-        if name != 'whole32': one_image(f'TIFF {name}', d/f'{name}.tif', f'{name}.tif')
+        one_image(f'TIFF {name}', d/f'{name}.tif', f'{name}.tif')
     (d/'link.png').symlink_to(d/'nowhere.png'); (d/'loop.png').symlink_to(d/'loop.png'); (d/'folder.png').mkdir(); os.mkfifo(d/'pipe.png')
     for name in ('link', 'loop', 'pipe'): one_image(f'{name}.png', d/f'{name}.png', f'{name}.png')
     one_image('a missing image', d/'none.png', 'none.png', 'no such file')

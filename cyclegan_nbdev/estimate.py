@@ -34,7 +34,7 @@ class StepCost:
     fixed:int # bytes for weights, gradients, Adam's moments, average and pools
 
 class MacCounter(TorchDispatchMode):
-    "Counts the multiplications of convolutions and matrix products inside a `with`, backward passes included."
+    "Counts the multiplications of convolutions and matrix products inside a `with`, backward passes included, the gradient of a gradient (wgangp), too, which torch's `FlopCounterMode` does not follow."
     macs = 0
     def __torch_dispatch__(self, func:Any, types:Any, args:tuple=(), kwargs:dict|None=None) -> Any:
         out = func(*args, **(kwargs or {}))

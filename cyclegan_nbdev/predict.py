@@ -335,9 +335,9 @@ def predict(
 ) -> Report:
     "Translate a data set's test images, or any files; the processes of a launched run each take their share. Raises `OptionError` or `DataError` before anything is translated."
     _check(dict(memory=(lambda v: v > 0, 'above 0'), image_size=(lambda v: v is None or v >= 8, 'at least 8'), batch_size=(lambda v: v >= 1, 'at least 1'), quality=(lambda v: 1 <= v <= 100, '1 to 100'),
-                bits=(lambda v: v in (None, 8, 16), '8, 16'), format=(lambda v: v is None or v in FORMATS, ', '.join(FORMATS)), platform=(lambda v: v in ('GPU', 'CPU'), 'GPU, CPU'),
+                bits=(lambda v: v in (None, 8, 16), '8, 16'), format=(lambda v: v is None or v in FORMATS, ', '.join(FORMATS)),
                 gl_num=(lambda v: v is None or v >= 1, 'at least 1'), slope=(lambda v: v is None or 0 <= v <= 1, '0 to 1'), pad_mode=(lambda v: v in (None, 'CONSTANT', 'REFLECT', 'SYMMETRIC'), 'CONSTANT, REFLECT, SYMMETRIC')),
-           memory=memory, image_size=image_size, batch_size=batch_size, quality=quality, bits=bits, format=format, platform=platform, gl_num=gl_num, slope=slope, pad_mode=pad_mode)
+           memory=memory, image_size=image_size, batch_size=batch_size, quality=quality, bits=bits, format=format, gl_num=gl_num, slope=slope, pad_mode=pad_mode)
     if bits == 16 and format not in (None, 'png', 'tif', 'tiff'): raise OptionError('bits', bits, f'format={format} holds 8 bits; png and tif hold 16')
     runs = _directions(dataroot, input, G_A_ckpt, G_B_ckpt)
     assume = {k:v for k,v in dict(gl_num=gl_num, slope=slope, pad_mode=pad_mode).items() if v is not None}

@@ -17,7 +17,7 @@ from typing import Any, Callable
 from PIL import Image
 
 from .checkpoint import check_role
-from .core import CycleGANError, DataError, OptionError
+from .core import CycleGANError, DataError, OptionError, why
 from .data import IMAGE_EXTENSIONS, find_images, street_scene
 from .distances import DISTANCES
 from .pictures import Picture, read_picture, save_picture, to_pil
@@ -72,7 +72,7 @@ def check_size(
         with Image.open(path) as im: w,h = im.size
     except Image.DecompressionBombError: raise DataError(f'{Path(path).name}: too large; this page takes up to {most:g} megapixels') from None
     except Exception as e: # decoders raise many kinds
-        raise DataError(f'{Path(path).name}: not a readable image ({" ".join(str(e).split()).replace(str(path), Path(path).name)[:120]})') from None
+        raise DataError(f'{Path(path).name}: not a readable image ({why(str(e).replace(str(path), Path(path).name), 120)})') from None
     if w*h > most*1e6: raise DataError(f'{Path(path).name}: {w} × {h} pixels; this page takes up to {most:g} megapixels')
 
 # %% ../nbs/09_app.ipynb #c016b

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from . import __version__
-from .core import DataError, OptionError, Options, atomic_path, check_file, parse_option
+from .core import DataError, OptionError, Options, atomic_path, check_file, parse_option, why
 from .foreign import read_foreign
 from .networks import NETWORKS, Network, architecture, build_network
 
@@ -31,7 +31,7 @@ def save_tensors(
     "Write tensors and a header, onto the disk, whole or not at all. Raises `DataError` where the disk refuses."
     with atomic_path(path, durable=True) as tmp:
         try: safetensors.torch.save_file(tensors, tmp, {'cyclegan_nbdev': json.dumps(header)})
-        except SafetensorError as e: raise OSError(' '.join(str(e).split())) from None
+        except SafetensorError as e: raise OSError(why(e)) from None
 
 def save_network(
     path:str|Path, # ends in .safetensors
@@ -55,7 +55,7 @@ def _own_header(path:str|Path) -> dict|None:
         with safe_open(path, 'pt') as f: text = (f.metadata() or {}).get('cyclegan_nbdev')
         if not text: return None # somebody else's
         header = json.loads(text)
-    except (SafetensorError, ValueError, RecursionError) as e: raise DataError(f'{path}: not a whole network file ({" ".join(str(e).split())})') from None
+    except (SafetensorError, ValueError, RecursionError) as e: raise DataError(f'{path}: not a whole network file ({why(e)})') from None
     if not (isinstance(header, dict) and isinstance(header.get('architecture'), dict) and isinstance(header.get('role'), (str, types.NoneType))):
         raise DataError(f'{path}: its header does not say what network it is; expected an architecture and a role')
     header['architecture'].setdefault('in_planes', 3) # as the networks do
@@ -78,7 +78,7 @@ def _build(path:str|Path, arch:dict, weights:dict) -> Network:
         if {k:v.shape for k,v in net.state_dict().items()} != {k:v.shape for k,v in weights.items()}: raise ValueError('other names or shapes')
         net.to_empty(device='cpu').load_state_dict(weights)
     except (KeyError, ValueError, TypeError, RuntimeError) as e:
-        raise DataError(f'{path}: its header and its tensors do not fit, or are of a newer version ({" ".join(str(e).split())[:200]}): {str(arch)[:300]}') from None
+        raise DataError(f'{path}: its header and its tensors do not fit, or are of a newer version ({why(e, 200)}): {str(arch)[:300]}') from None
     return net
 
 # %% ../nbs/02b_checkpoint.ipynb #c008b

@@ -15,7 +15,7 @@ from typing import Iterable
 import torch
 from torch import Tensor, nn
 
-from .core import DataError, OptionError, atomic_path
+from .core import DataError, OptionError, atomic_path, why
 from .data import find_images, progress_bar
 from .palette import as_rgb
 from .pictures import read_picture
@@ -45,7 +45,7 @@ def load_extractor(
         with tempfile.TemporaryDirectory() as d: # torch-fidelity unpickles whatever it is given, so it is given what was read safely
             torch.save(torch.load(path, map_location='cpu', weights_only=True), safe := f'{d}/weights.pth')
             net = Inception('inception-v3-compat', ['2048'], safe)
-    except Exception as e: raise DataError(f'{path}: not the weights of FID\'s Inception network ({" ".join(str(e).split())[:120]})') from None # torch raises many kinds
+    except Exception as e: raise DataError(f'{path}: not the weights of FID\'s Inception network ({why(e, 120)})') from None # torch raises many kinds
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     genuine = digest.startswith(Path(url).stem.rpartition('-')[2]) # its name ends with the beginning of its hash
     net.label = f'{"Inception 2015" if genuine else "Inception with other weights"}, {path.name}, sha256 {digest[:12]}'

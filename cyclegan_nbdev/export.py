@@ -21,7 +21,7 @@ from torch.export import Dim
 
 from . import __version__
 from .checkpoint import check_role, load_generator
-from .core import DataError, ExportOptions, OptionError
+from .core import DataError, ExportOptions, OptionError, why
 from .data import find_images, street_scene
 from .mindir import run_mindir, write_mindir
 from .networks import UnetGenerator, in_planes
@@ -184,7 +184,7 @@ def to_aoti(path:Path, net:nn.Module, about:dict) -> None:
     from torch._inductor import aoti_compile_and_package
     try:
         with _quiet(): aoti_compile_and_package(program(net), package_path=str(path))
-    except (RuntimeError, OSError) as e: raise DataError(f'{path.name}: AOTInductor cannot compile here, is there a C++ compiler? ({" ".join(str(e).split())[:200]})') from None
+    except (RuntimeError, OSError) as e: raise DataError(f'{path.name}: AOTInductor cannot compile here, is there a C++ compiler? ({why(e, 200)})') from None
 
 def run_aoti(path:Path) -> Callable[[Tensor], Tensor]:
     "The compiled network."

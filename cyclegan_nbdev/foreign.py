@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from .core import DataError, check_file
+from .core import DataError, check_file, why
 from .networks import Network, build_network
 
 # %% ../nbs/02a_foreign.ipynb #c006
@@ -46,10 +46,6 @@ def _packed(buf:memoryview) -> Iterator[int]:
         n,i = _number(buf, i)
         yield n
 
-def _line(e:object, width:int=160) -> str:
-    "A message on one line."
-    return ' '.join(str(e).split())[:width]
-
 # %% ../nbs/02a_foreign.ipynb #c007
 DTYPES = dict(Float16=torch.float16, BFloat16=torch.bfloat16, Float32=torch.float32, Float64=torch.float64, Int32=torch.int32, Int64=torch.int64)
 
@@ -72,7 +68,7 @@ def read_mindspore(
         return {k:torch.frombuffer(data, dtype=dtype).reshape([] if dims == [0] else dims) for k,(dims,dtype,data) in found.items()}
     except KeyError as e: raise DataError(f'{path}: not a MindSpore checkpoint that can be read (no or unknown field {e})') from None
     except (ValueError, TypeError, IndexError, RuntimeError) as e:
-        raise DataError(f'{path}: not a whole MindSpore checkpoint ({_line(e)})') from None
+        raise DataError(f'{path}: not a whole MindSpore checkpoint ({why(e)})') from None
 
 # %% ../nbs/02a_foreign.ipynb #c012
 def _read_torch(path:Path) -> dict:
@@ -90,7 +86,7 @@ def _read_torch(path:Path) -> dict:
         what = next((n for t in names for n in t if n), 'other objects').strip("'")
         raise DataError(f'{path}: a pickle of more than tensors ({what}), which is not opened; expected a state dict') from None
     except DataError: raise
-    except Exception as e: raise DataError(f'{path}: not a whole PyTorch file ({_line(str(e).split(". ")[0])})') from None # torch raises many kinds
+    except Exception as e: raise DataError(f'{path}: not a whole PyTorch file ({why(str(e).split(". ")[0])})') from None # torch raises many kinds
     if not isinstance(found, dict) or not found: raise DataError(f'{path}: holds a {type(found).__name__}; expected a state dict: tensors by name')
     for k,v in found.items():
         if type(v) not in (Tensor, nn.Parameter) or v.layout != torch.strided or v.device.type != 'cpu':
@@ -107,7 +103,7 @@ def read_tensors(
     if head[:4] == b'PK\3\4' or head[:1] == b'\x80': found = _read_torch(path)
     elif head[8:9] == b'{':
         try: found = safetensors.torch.load_file(path)
-        except (SafetensorError, ValueError, KeyError, TypeError) as e: raise DataError(f'{path}: not a whole safetensors file ({_line(e)})') from None
+        except (SafetensorError, ValueError, KeyError, TypeError) as e: raise DataError(f'{path}: not a whole safetensors file ({why(e)})') from None
     elif head[:1] == b'\n': found = read_mindspore(path)
     else: raise DataError(f"{path}: {f'starts with {head!r}' if head else 'empty'}; expected a network: safetensors, a PyTorch state dict or a MindSpore .ckpt")
     return {re.sub(r'^((module|_orig_mod)\.)+', '', str(k)):v.detach() for k,v in found.items()}
@@ -234,7 +230,7 @@ def read_foreign(
         weights = _convert(tensors, net, source)
         net.to_empty(device='cpu').load_state_dict(weights)
     except (ValueError, RuntimeError) as e:
-        raise DataError(f'{path}: {_line(e, 300)}; expected a resnet or U-Net generator with as many channels out as in, or a PatchGAN discriminator') from None
+        raise DataError(f'{path}: {why(e, 300)}; expected a resnet or U-Net generator with as many channels out as in, or a PatchGAN discriminator') from None
     role,epoch = _named(path, source, arch['kind'])
     return net.eval(), dict(package=None, version=None, source=source, role=role, architecture=arch, assumed=sorted(assumed), domains=['A', 'B'],
                             image_size=None, normalisation='pixels / 127.5 - 1', epoch=epoch, options=None)

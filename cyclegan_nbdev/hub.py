@@ -15,7 +15,7 @@ from torch import nn
 
 from . import __version__
 from .checkpoint import check_role, load_generator, save_tensors
-from .core import CycleGANError, DataError, OptionError, Options, atomic_path
+from .core import CycleGANError, DataError, OptionError, Options, atomic_path, why
 from .networks import architecture, build_network, init_weights
 
 try: from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
@@ -57,7 +57,7 @@ def _in_a_line(text:str) -> Iterator[None]:
     "What the disk or the Hub refuses, in one line."
     try: yield
     except CycleGANError: raise
-    except (OSError, ValueError, RuntimeError, TypeError) as e: raise DataError(f'{text} ({" ".join(str(e).split())[:200] or type(e).__name__})') from None
+    except (OSError, ValueError, RuntimeError, TypeError) as e: raise DataError(f'{text} ({why(e, 200)})') from None
 
 class _Ours(ModelHubMixin):
     "How the mixin writes and reads, for what has these."

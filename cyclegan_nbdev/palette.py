@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .core import DataError, OptionError
+from .core import DataError, OptionError, why
 from .pictures import as_picture, read_picture, to_depth
 
 # %% ../nbs/00b_palette.ipynb #c006
@@ -117,7 +117,7 @@ class Palette:
             path = supplied/f'{palette}.json'
         try: return cls(*_checked(json.loads(path.read_text(encoding='utf-8'), object_pairs_hook=_unique)))
         except OSError as e: raise DataError(f'{path}: cannot be read ({e.strerror})') from None
-        except (ValueError, RecursionError) as e: raise DataError(f'{path}: not a palette ({" ".join(str(e).split())[:160]})') from None
+        except (ValueError, RecursionError) as e: raise DataError(f'{path}: not a palette ({why(e)})') from None
 
     def paint(self,
         classes:np.ndarray # (H, W) class numbers

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .core import DataError, atomic_path, check_file, place
+from .core import DataError, atomic_path, check_file, place, why
 from .remote import local_file
 
 # %% ../nbs/00a_pictures.ipynb #c006
@@ -158,7 +158,7 @@ def read_picture(
     except DataError as e: raise DataError(f'{name}{e}') from None
     except MemoryError: raise DataError(f'{name}too large for the memory') from None
     except Exception as e: # decoders raise many kinds
-        raise DataError(f'{name}not a readable image ({" ".join(str(e).split())[:160]}); repair or remove it') from None
+        raise DataError(f'{name}not a readable image ({why(e)}); repair or remove it') from None
 
 # %% ../nbs/00a_pictures.ipynb #c018
 def _png16(x:np.ndarray, icc:bytes|None) -> bytes:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import Any, Iterator
 
-from .core import DataError, one_line, place
+from .core import DataError, place, why
 
 # %% ../nbs/00_remote.ipynb #93c11328
 def below(
@@ -33,7 +33,7 @@ def remote_files(
     "All files of a remote folder and of its shards, with those of its subfolders. Raises `DataError`."
     try: return sorted((f for m in _members(folder) for f in (_members(place(f'tar://::{m}')) if m.suffix == '.tar' else [m])), key=str)
     except DataError: raise
-    except Exception as e: raise DataError(f'{folder}: cannot be listed ({one_line(e)[:160] or type(e).__name__})') from None # every store has errors of its own
+    except Exception as e: raise DataError(f'{folder}: cannot be listed ({why(e)})') from None # every store has errors of its own
 
 # %% ../nbs/00_remote.ipynb #792a8621
 _one_by_one = threading.Lock() # a tar archive has one place where it is read
@@ -46,7 +46,7 @@ def local_file(
     if isinstance(path, Path): yield path; return
     try:
         with _one_by_one if path.protocol == 'tar' else nullcontext(): data = path.fs.cat_file(path.path)
-    except Exception as e: raise DataError(f'cannot be fetched ({one_line(e)[:160] or type(e).__name__})') from None
+    except Exception as e: raise DataError(f'cannot be fetched ({why(e)})') from None
     with tempfile.NamedTemporaryFile(suffix=path.suffix) as f:
         f.write(data); f.flush()
         yield Path(f.name)

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from . import __version__
 from .checkpoint import save_tensors
-from .core import CycleGANError, DataError, OptionError, Options, atomic_path, check_file, one_line, remove_leftovers
+from .core import CycleGANError, DataError, OptionError, Options, atomic_path, check_file, remove_leftovers, why
 from .ranks import gathered, most, rank, world
 
 # %% ../nbs/03d_state.ipynb #c006
@@ -66,7 +66,7 @@ def load_state(
         if header['version'].split('.')[:2] != __version__.split('.')[:2]: raise ValueError(f"saved by version {header['version']} of this package, this is {__version__}")
         return dict(_unpack(header['state'], safetensors.torch.load_file(path)))
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as e:
-        raise DataError(f'{path}: not a whole state of a run ({one_line(e)[:160] or type(e).__name__}); resume=False begins anew') from None
+        raise DataError(f'{path}: not a whole state of a run ({why(e)}); resume=False begins anew') from None
 
 # %% ../nbs/03d_state.ipynb #c010
 def random_states(
@@ -200,7 +200,7 @@ def _fits(path:Path) -> Iterator[None]:
     try: yield
     except torch.OutOfMemoryError: raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as e:
-        raise DataError(f'{path}: not a state of this version ({one_line(e)[:160]}); resume=False begins anew') from None
+        raise DataError(f'{path}: not a state of this version ({why(e)}); resume=False begins anew') from None
 
 def resumed_options(
     given:dict # options by name, as a user gave them

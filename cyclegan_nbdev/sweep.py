@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 from PIL import Image
 
-from .core import CycleGANError, DataError, OptionError, Options, at_least, atomic_path, check_dataroot, check_file, did_you_mean, one_line, remove_leftovers, with_demo
+from .core import CycleGANError, DataError, OptionError, Options, at_least, atomic_path, check_dataroot, check_file, did_you_mean, remove_leftovers, why, with_demo
 from .data import image_grid
 from .distances import DISTANCES
 from .scores import METRICS
@@ -25,7 +25,7 @@ from .validate import read_scores
 def _read_plan(config:str|Path) -> tuple[Path, dict, dict]:
     "The parts of a sweep's file. Raises `DataError` or `OptionError`."
     try: plan = yaml.safe_load(check_file(config).read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as e: raise DataError(f'{config}: not YAML ({one_line(e)[:160]})') from None
+    except (yaml.YAMLError, UnicodeDecodeError) as e: raise DataError(f'{config}: not YAML ({why(e)})') from None
     if not isinstance(plan, dict): raise DataError(f'{config}: not a sweep; it needs grid: with lists of values')
     parts = ('outputs_dir', 'common', 'grid')
     for k in plan:
@@ -72,8 +72,8 @@ def _execute(notebook:str|Path, options:dict, report:Path) -> None:
         try: papermill.execute_notebook(notebook, tmp, parameters=options, progress_bar=False)
         except (papermill.PapermillExecutionError, DeadKernelError) as e:
             os.replace(tmp, failed)
-            why = f'{e.ename}: {e.evalue}' if isinstance(e, papermill.PapermillExecutionError) else 'its process was killed; perhaps the memory was too small'
-            raise RunFailed(f'{one_line(why)[:300]} ({failed})') from None
+            reason = f'{e.ename}: {e.evalue}' if isinstance(e, papermill.PapermillExecutionError) else 'its process was killed; perhaps the memory was too small'
+            raise RunFailed(f'{why(reason, 300)} ({failed})') from None
     failed.unlink(missing_ok=True)
 
 # %% ../nbs/04c_sweep.ipynb #10f8b2b7

@@ -159,8 +159,7 @@ class Augment:
     ) -> None:
         self.mode = o.preprocess if train and o.use_random else 'square'
         self.size,self.flip = o.image_size,train and o.use_random
-        self.load = o.load_size or round(o.image_size*286/256)
-        self.multiple = 2**o.gl_num if o.model=='unet' else 4
+        self.load,self.multiple = o.side_before_crop,o.multiple
 
     def box(self,
         h:int, w:int # size of the stored image
@@ -265,7 +264,7 @@ def unpaired_dls(
     if o.dataroot is None: raise OptionError('dataroot', None, 'give a folder with trainA and trainB')
     root = place(o.dataroot)
     check_dataroot(root)
-    side = None if o.preprocess=='crop' else 2*(o.image_size if o.preprocess=='resized_crop' else o.load_size or round(o.image_size*286/256))
+    side = None if o.preprocess=='crop' else 2*(o.image_size if o.preprocess=='resized_crop' else o.side_before_crop)
     def images(split:str) -> UnpairedImages:
         found = [find_images(root/f'{split}{d}', o.max_dataset_size) for d in 'AB']
         return UnpairedImages(*[ImageCache(files, o.in_planes, side, o.cache_dir, progress and rank() == 0, together=True) for files in found])

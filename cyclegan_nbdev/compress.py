@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from .checkpoint import load_generator, load_network
 from .core import DataError, OptionError, atomic_path, check_dataroot, pick_device, place
 from .data import find_images, image_grid, make_demo_scenes, progress_bar, to_image
-from .networks import ResnetGenerator, UnetGenerator, build_network, count_macs, in_planes
+from .networks import ResnetGenerator, build_network, count_macs, in_planes, multiple
 from .palette import Palette
 from .pictures import read_picture
 from .scores import score_images
@@ -86,7 +86,7 @@ def _load(path:str|Path, option:str, side:int|None) -> tuple:
     "A generator and its header. Raises `OptionError`."
     net,header = load_generator(path, option)
     side = side or header['image_size'] or 256
-    if isinstance(net, UnetGenerator) and side % 2**net.gl_num: raise OptionError('image_size', side, f'{path} needs a multiple of {2**net.gl_num}')
+    if side % multiple(net): raise OptionError('image_size', side, f'{path} needs a multiple of {multiple(net)}')
     net.arch = header['architecture']
     return net,header,side
 

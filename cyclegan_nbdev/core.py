@@ -287,6 +287,11 @@ class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOpti
         if self.widths: object.__setattr__(self, 'ngf', parse_widths(self.widths)[0])
         _check_together(self)
 
+    @property
+    def multiple(self) -> int: return 2**self.gl_num if self.model == 'unet' else 4 # of which the networks need the sides of images
+    @property
+    def side_before_crop(self) -> int: return self.load_size or round(self.image_size*286/256)
+
     @classmethod
     def load(cls,
         path:str|Path # a config.json

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .checkpoint import check_role, load_generator
 from .core import OptionError, Options, with_demo
-from .networks import Network, ResnetGenerator, UnetGenerator, architecture, build_network
+from .networks import Network, ResnetGenerator, architecture, build_network, multiple
 from .state import resumed_options
 
 # %% ../nbs/05_distill.ipynb #5cac8ea0
@@ -35,8 +35,7 @@ def load_teacher(
     if (planes := arch.get('in_planes', 3)) != o.in_planes: raise OptionError(option, path, f'is for {planes} channels, but in_planes={o.in_planes}')
     for k in ('ngf', 'gl_num', 'slope', 'norm_mode'):
         if k in arch and arch[k] != getattr(o, f't_{k}'): raise OptionError(f't_{k}', getattr(o, f't_{k}'), f'the teacher in {path} has {k}={arch[k]}')
-    if isinstance(net, UnetGenerator) and o.image_size % 2**net.gl_num: raise OptionError(option, path,
-        f'is a U-Net that halves an image {net.gl_num} times, so image_size={o.image_size} does not fit it; a multiple of {2**net.gl_num} does')
+    if o.image_size % (m := multiple(net)): raise OptionError(option, path, f'needs image sides divisible by {m}, and image_size={o.image_size} is not')
     net.arch = arch
     return net.requires_grad_(False)
 

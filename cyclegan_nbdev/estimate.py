@@ -43,9 +43,8 @@ class MacCounter(TorchDispatchMode):
 
 # %% ../nbs/04b_estimate.ipynb #c006b
 def _image(o:Options, device:torch.device|str) -> Tensor:
-    side = (o.load_size or round(o.image_size*286/256)) if o.preprocess == 'scale_width' else o.image_size # as wide as high
-    m = 2**o.gl_num if o.model == 'unet' else 4
-    side = max(side//m*m, m)
+    side = o.side_before_crop if o.preprocess == 'scale_width' else o.image_size # as wide as high
+    side = max(side//o.multiple, 1)*o.multiple
     return torch.rand(o.batch_size, o.in_planes, side, side, device=device)*2 - 1
 
 def _bare(o:Options) -> Options: return o.replace(G_A_ckpt=None, G_B_ckpt=None, D_A_ckpt=None, D_B_ckpt=None)

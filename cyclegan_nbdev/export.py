@@ -24,11 +24,10 @@ from .checkpoint import check_role, load_generator
 from .core import DataError, ExportOptions, OptionError, why
 from .data import find_images, street_scene
 from .mindir import run_mindir, write_mindir
-from .networks import UnetGenerator, in_planes
+from .networks import in_planes, multiple
 from .pictures import read_picture
 
 # %% ../nbs/08_export.ipynb #378b2ac3
-def _multiple(net:nn.Module) -> int: return 2**net.gl_num if isinstance(net, UnetGenerator) else 4
 def _mirrored(n:Any, m:Any) -> Tensor:
     "Rows 0 to n-1 in the middle of m, with their reflections around them; symbolic where n is."
     i = (torch.arange(m) - (m-n)//2).abs()
@@ -40,7 +39,7 @@ class Pixels(nn.Module):
         net:nn.Module # a generator
     ) -> None:
         super().__init__()
-        self.net,self.multiple = net,_multiple(net)
+        self.net,self.multiple = net,multiple(net)
     def forward(self, image:Tensor) -> Tensor:
         x,m = image.permute(0, 3, 1, 2).float()/127.5 - 1,self.multiple
         h,w = x.shape[2:]
@@ -59,7 +58,7 @@ def program(
         m,least = net.multiple,max(net.multiple+1, 8)
         x,dims = torch.zeros(2, 2*least+3, 3*least+1, in_planes(net), dtype=torch.uint8),{1:Dim('height', min=least), 2:Dim('width', min=least)}
     else:
-        m = _multiple(net)
+        m = multiple(net)
         x,limit = torch.zeros(2, in_planes(net), 4*m, 5*m),dict(min=2, max=most and max(most//m, 5))
         dims = {2:m*Dim('height', **limit), 3:m*Dim('width', **limit)}
     with torch.no_grad(): return torch.export.export(net, (x,), dynamic_shapes=({0:Dim('batch', max=most and 4), **dims},), prefer_deferred_runtime_asserts_over_guards=not most)
@@ -128,7 +127,7 @@ def _pictures(o:ExportOptions, in_planes:int, way:str, n:int=4) -> list[Tensor]:
 
 def _batch(net:nn.Module, pictures:list[Tensor], h:float, w:float) -> Tensor:
     "Pictures at about this size, as the network takes them."
-    pixels,m = isinstance(net, Pixels),_multiple(getattr(net, 'net', net))
+    pixels,m = isinstance(net, Pixels),multiple(getattr(net, 'net', net))
     size = [max(-(-int(n)//m), 3)*m - 3*pixels for n in (h, w)]
     x = torch.cat([F.interpolate(p[None], size, mode='bilinear', antialias=True) for p in pictures]).clamp(-1, 1)
     return ((x + 1)*127.5).round().byte().permute(0, 2, 3, 1).contiguous() if pixels else x
@@ -264,7 +263,7 @@ def _side(header:dict) -> int: return header['image_size'] or 256
 
 def _about(net:nn.Module, header:dict, way:str, o:ExportOptions) -> dict[str, str]:
     "What a file says about itself: texts by name."
-    m = _multiple(net)
+    m = multiple(net)
     takes = f'uint8, N H W C, sides of at least {max(m+1, 8)}' if o.pixels else f'float32, N C H W in [-1, 1] ({header["normalisation"]}), sides divisible by {m}'
     if o.file_format == 'EXECUTORCH': takes += f', at most {2*_side(header)}; at most 4 images'
     return dict(direction=way, domains=' to '.join(header['domains'][::1 if way == 'AtoB' else -1]), takes=takes, in_planes=str(in_planes(net)), image_size=str(header['image_size']),

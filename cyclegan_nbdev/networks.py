@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NETWORKS', 'PaddedConv2d', 'norm_layer', 'SeparableConv2d', 'ResnetBlock', 'Doubling', 'Network', 'ResnetGenerator',
-           'UnetGenerator', 'PatchDiscriminator', 'init_weights', 'architecture', 'build_network', 'in_planes',
-           'count_macs']
+           'UnetGenerator', 'PatchDiscriminator', 'init_weights', 'architecture', 'build_network', 'multiple',
+           'in_planes', 'count_macs']
 
 # %% ../nbs/02_networks.ipynb #c003
 from copy import deepcopy
@@ -228,6 +228,12 @@ def build_network(
     return net
 
 # %% ../nbs/02_networks.ipynb #981bd54c
+def multiple(
+    net:nn.Module # a generator
+) -> int:
+    "What the sides of its images must be divisible by."
+    return 2**net.gl_num if isinstance(net, UnetGenerator) else 4
+
 def in_planes(net:nn.Module) -> int: # channels of the images that a network takes
     return next(m for m in net.modules() if isinstance(m, nn.Conv2d)).in_channels
 

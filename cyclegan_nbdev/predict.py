@@ -24,7 +24,7 @@ from tqdm import tqdm
 from .checkpoint import check_role, load_network
 from .core import CycleGANError, DataError, OptionError, is_folder, keep_freed_memory, pick_device, place, remove_leftovers
 from .data import IMAGE_EXTENSIONS, find_images
-from .networks import UnetGenerator
+from .networks import multiple
 from .pictures import Picture, as_picture, read_picture, save_picture, to_pil
 from .ranks import from_first, gathered, process_group, rank, world
 from .remote import below
@@ -45,7 +45,7 @@ def padded_size(
     w:int # width in pixels
 ) -> tuple[int, int]: # the next height and width that it can translate
     "A size that the network can halve as often as it must."
-    m = 2**net.gl_num if isinstance(net, UnetGenerator) else 4
+    m = multiple(net)
     return max(-(-h//m)*m, 8),max(-(-w//m)*m, 8)
 
 # %% ../nbs/06_predict.ipynb #c010

@@ -7,7 +7,7 @@ __all__ = ['PREVIEW', 'load_translators', 'network_card', 'preview', 'check_size
            'translate_many', 'run_epochs', 'run_losses', 'build_page', 'example_pictures', 'app']
 
 # %% ../nbs/09_app.ipynb #c003
-import csv, os, re, shutil, tempfile, time
+import math, os, re, shutil, tempfile, time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from typing import Any, Callable
 from PIL import Image
 
 from .checkpoint import check_role
-from .core import CycleGANError, DataError, OptionError, why
+from .core import CycleGANError, DataError, OptionError, read_numbers, why
 from .data import IMAGE_EXTENSIONS, find_images, street_scene
 from .distances import DISTANCES
 from .pictures import Picture, read_picture, save_picture, to_pil
@@ -143,10 +143,7 @@ def run_losses(
     run_dir:str|Path # a run folder
 ) -> list: # of (step, loss, value)
     "The losses of a run, one row for each point of a curve; none where there is no history.csv."
-    path = Path(run_dir)/'history.csv'
-    if not path.is_file(): return []
-    with open(path, newline='') as f: rows = list(csv.DictReader(f))
-    return [(int(r['step']), k, float(v)) for r in rows for k,v in r.items() if k not in ('epoch', 'step', 'lr', 'ms_per_step', *METRICS, *DISTANCES) and v]
+    return [(int(r['step']), k, v) for r in read_numbers(Path(run_dir)/'history.csv') for k,v in r.items() if k not in ('epoch', 'step', 'lr', 'ms_per_step', *METRICS, *DISTANCES) and not math.isnan(v)]
 
 # %% ../nbs/09_app.ipynb #c027
 def _gradio() -> Any:

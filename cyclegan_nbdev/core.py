@@ -7,10 +7,10 @@ __all__ = ['DEMO', 'one_line', 'why', 'CycleGANError', 'OptionError', 'DataError
            'NetworkOptions', 'TrainOptions', 'DistillOptions', 'ExportOptions', 'parse_option', 'parse_widths',
            'Options', 'did_you_mean', 'options_table', 'with_demo', 'place', 'is_folder', 'check_dataroot',
            'seed_everything', 'pick_device', 'keep_freed_memory', 'temporary', 'atomic_path', 'remove_leftovers',
-           'atomic_folder', 'check_file', 'at_least']
+           'atomic_folder', 'check_file', 'read_numbers', 'at_least']
 
 # %% ../nbs/00_core.ipynb #c003
-import ctypes, dataclasses, difflib, itertools, json, math, os, random, shutil, socket, stat, types, typing
+import csv, ctypes, dataclasses, difflib, io, itertools, json, math, os, random, shutil, socket, stat, types, typing
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -478,6 +478,16 @@ def check_file(
     except (OSError, ValueError) as e: raise DataError(f'{path}: no such file ({getattr(e, "strerror", None) or e})') from None
     if not stat.S_ISREG(mode): raise DataError(f'{path}: {"a folder" if stat.S_ISDIR(mode) else "a pipe or a device"}; give a file')
     return Path(path)
+
+def read_numbers(
+    path:str|Path # a CSV file of numbers, such as history.csv
+) -> list[dict[str, float]]: # a row each, by column, nan where nothing stands; empty where there is no file
+    "The whole rows; a run that is writing may have ended in the middle of one."
+    if not Path(path).exists(): return []
+    rows = list(csv.DictReader(io.StringIO(Path(path).read_text(errors='replace'))))
+    numbers = lambda rows: [{k:float(v if v != '' else 'nan') for k,v in r.items()} for r in rows]
+    try: return numbers(rows)
+    except (TypeError, ValueError): return numbers(rows[:-1])
 
 def at_least(
     least:int, # the smallest value allowed

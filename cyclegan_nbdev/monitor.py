@@ -7,7 +7,7 @@ __all__ = ['FAILURES', 'spread', 'between_share', 'brightness', 'brightness_corr
            'draw_failure', 'MonitorCallback', 'findings', 'plot_monitor']
 
 # %% ../nbs/03c_monitor.ipynb #c003
-import csv, io
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from fastai.torch_core import get_model
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from .core import Options, atomic_path
+from .core import Options, atomic_path, check_file, read_numbers
 from .data import to_image
 from .losses import gan_loss
 
@@ -180,15 +180,12 @@ class MonitorCallback(Callback):
             with atomic_path(self.folder/f'imgs/{epoch}_{net}_{failure}.png') as tmp: draw_failure(failure, net, images, text).savefig(tmp, dpi=100)
 
 # %% ../nbs/03c_monitor.ipynb #c028
-def _read(text:str) -> list[dict[str, float]]:
-    return [{k:float(v) for k,v in r.items()} for r in csv.DictReader(io.StringIO(text))]
-
 def findings(
     folder:str|Path # a run folder
 ) -> list[dict]: # `epoch` when it began, `until` when it was last seen, `failure`, `network`, `text`
     "What the monitor found in a run, in the order of time."
     path,found = Path(folder)/'monitor.csv',list[dict]()
-    for s in _read(path.read_text()) if path.exists() else []:
+    for s in read_numbers(path):
         for (failure,net),text in diagnose(s).items():
             old = next((f for f in found if (f['failure'], f['network']) == (failure, net) and f['until'] == s['epoch']-1), None)
             if old: old['until'] = s['epoch']
@@ -200,7 +197,7 @@ def plot_monitor(
     folder:str|Path # a run folder
 ) -> None:
     "The monitor's figures over the epochs of a run."
-    rows = _read((Path(folder)/'monitor.csv').read_text())
+    rows = read_numbers(check_file(Path(folder)/'monitor.csv'))
     limit = max(4, 3*rows[-1]['checkerboard'])
     worst = max(limit, *(r[f'G_{d}_checkerboard'] for r in rows for d in 'AB'))
     panels = {'dependence on the input':('depends', 'G', (0, .1)), 'brightness, input to output':('brightness', 'G', (-1, min(-.5, rows[-1]['layout']-.5))),

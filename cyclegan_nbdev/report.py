@@ -14,7 +14,7 @@ from typing import Iterable
 from PIL import Image
 
 from . import __version__
-from .core import DataError, Options, atomic_path
+from .core import DataError, Options, atomic_path, read_numbers
 from .distances import DISTANCES, Distances
 from .monitor import findings
 from .scores import METRICS
@@ -62,14 +62,6 @@ def curves_svg(
     return f'<svg viewBox="0 0 {W} {H}" role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
 
 # %% ../nbs/07a_report.ipynb #c010
-def _rows(path:Path) -> list[dict[str, float]]:
-    "The whole rows of a table of numbers; a run that is writing may have ended in the middle of one."
-    if not path.exists(): return []
-    rows = list(csv.DictReader(io.StringIO(path.read_text(errors='replace'))))
-    numbers = lambda rows: [{k:float(v if v != '' else 'nan') for k,v in r.items()} for r in rows]
-    try: return numbers(rows)
-    except (TypeError, ValueError): return numbers(rows[:-1])
-
 def _image(path:Path, width:int=1100) -> str:
     "A picture as a data address, as JPEG where that is smaller."
     try:
@@ -211,8 +203,8 @@ def report(
     folder = Path(run_dir)
     if not (folder/'config.json').is_file(): raise DataError(f'{folder}: not the folder of a run (it has no config.json); give the outputs_dir of a training run')
     o = Options.load(folder/'config.json')
-    history,scores,grids,worst = _rows(folder/'history.csv'),read_scores(folder),_numbered(folder, 'grid'),_numbered(folder, 'worst')
-    monitored = _rows(folder/'monitor.csv')
+    history,scores,grids,worst = read_numbers(folder/'history.csv'),read_scores(folder),_numbered(folder, 'grid'),_numbered(folder, 'worst')
+    monitored = read_numbers(folder/'monitor.csv')
     epochs = int(max([r['epoch'] for r in monitored + scores] + [*grids, 0]))
     steps,column = [r['step'] for r in history],lambda *names: {k:[r[k] for r in history] for k in names}
     tiles = [(f'{epochs}/{o.max_epoch}', 'epochs')]

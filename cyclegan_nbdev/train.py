@@ -6,7 +6,7 @@
 __all__ = ['load_learner', 'train', 'plot_history', 'show_samples', 'show_options']
 
 # %% ../nbs/04_train.ipynb #c007
-import csv, os, random, re, subprocess, sys
+import os, random, re, subprocess, sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Iterator
@@ -21,7 +21,7 @@ from PIL import Image
 
 from .callbacks import EMACallback, HistoryCallback, ProfilerCallback, SaveCallback, logger_callbacks
 from .checkpoint import place_discriminators
-from .core import OptionError, Options, pick_device, seed_everything, with_demo
+from .core import OptionError, Options, check_file, pick_device, read_numbers, seed_everything, with_demo
 from .data import make_demo_scenes
 from .distances import DISTANCES
 from .losses import LOSSES
@@ -125,7 +125,7 @@ def plot_history(
     folder:str|Path # a run folder
 ) -> None:
     "Loss curves of a run, one panel for each kind of loss, and its scores."
-    with open(Path(folder)/'history.csv') as f: rows = [{k:float(v or 'nan') for k,v in r.items()} for r in csv.DictReader(f)]
+    rows = read_numbers(check_file(Path(folder)/'history.csv'))
     kinds:dict[str, Any] = dict(adversarial=('G_A', 'G_B', 'D'), cycle=('C_A', 'C_B'), identity=('idt_A', 'idt_B'), speed=('ms_per_step',))
     if more := [k for k in rows[0] if k not in ('epoch', 'step', 'lr', 'ms_per_step', *LOSSES, *METRICS, *DISTANCES)]: kinds['of callbacks'] = more
     scores = read_scores(folder)

@@ -23,7 +23,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .checkpoint import save_network
-from .core import DataError, OptionError, Options, atomic_path, place
+from .core import DataError, OptionError, Options, atomic_path, place, read_numbers
 from .data import image_grid, read_image, to_image
 from .distances import DISTANCES, features, is_genuine, kernel_distance, load_extractor
 from .palette import Palette
@@ -85,9 +85,7 @@ def read_scores(
     folder:str|Path # a run folder
 ) -> list[dict]: # `epoch`, `images` and the scores, 0 to 1, or a distance; nan where one was not taken; empty where nothing was scored
     "The rows of scores.csv."
-    path = Path(folder)/'scores.csv'
-    if not path.exists(): return []
-    with open(path, newline='') as f: return [{k:float(v or 'nan') for k,v in r.items()} for r in csv.DictReader(f)]
+    return read_numbers(Path(folder)/'scores.csv')
 
 def score_to_keep(
     o:Options, # `best_metric` and `palette`

@@ -224,7 +224,10 @@ class UnpairedDL(DataLoader):
         show_grid(*result_rows(b, out, max_n))
 
 # %% ../nbs/01a_batches.ipynb #c029
-def show_grid(rows:list, titles:list|None=None) -> None:
+def show_grid(
+    rows:list, # of lists of images, (C, H, W) in [-1, 1]
+    titles:list|None=None # of the columns
+) -> None:
     "Show rows of images in a matplotlib figure."
     grid = image_grid(rows, titles)
     _,ax = plt.subplots(figsize=(grid.width/80, grid.height/80))

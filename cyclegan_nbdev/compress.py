@@ -66,7 +66,7 @@ def answers(
     net:nn.Module, # a generator
     files:list, # image files
     side:int, # they are resized to a square of this side
-    device:torch.device|str='cpu'
+    device:torch.device|str='cpu' # where to compute
 ) -> list: # of (C, side, side) in [-1, 1], on the CPU
     "What a network makes of images."
     net = net.eval().to(device)
@@ -156,7 +156,7 @@ def _macs(arch:str, side:int) -> int:
     return count_macs(net, side, in_planes(net))
 
 def candidates(
-    teacher:ResnetGenerator,
+    teacher:ResnetGenerator, # whose students are looked for
     budget_macs:float, # for an image of `side`
     side:int, # pixels
     n:int=8, # candidates wanted

@@ -170,28 +170,46 @@ def comparison_table(
     return '\n'.join(['| batch | largest difference | mean | eager ms | exported ms | times as fast |', '|---|---|---|---|---|---|', *rows])
 
 # %% ../nbs/08_export.ipynb #35744841
-def to_pt2(path:Path, net:nn.Module, about:dict) -> None:
+def to_pt2(
+    path:Path, # the file to write
+    net:nn.Module, # a generator in evaluation mode
+    about:dict # what the file says about itself
+) -> None:
     "Write a torch.export file."
     with _quiet(): torch.export.save(program(net), path, extra_files={'about.json':json.dumps(about)})
 
-def run_pt2(path:Path) -> Callable[[Tensor], Tensor]:
+def run_pt2(
+    path:Path # the file to run
+) -> Callable[[Tensor], Tensor]:
     "The network as torch runs its exported graph."
     return torch.export.load(path).module()
 
-def to_aoti(path:Path, net:nn.Module, about:dict) -> None:
+def to_aoti(
+    path:Path, # the file to write
+    net:nn.Module, # a generator in evaluation mode
+    about:dict # what the file says about itself
+) -> None:
     "Compile to a package of machine code."
     from torch._inductor import aoti_compile_and_package
     try:
         with _quiet(): aoti_compile_and_package(program(net), package_path=str(path))
     except (RuntimeError, OSError) as e: raise DataError(f'{path.name}: AOTInductor cannot compile here, is there a C++ compiler? ({why(e, 200)})') from None
 
-def run_aoti(path:Path) -> Callable[[Tensor], Tensor]:
+def run_aoti(
+    path:Path # the file to run
+) -> Callable[[Tensor], Tensor]:
     "The compiled network."
     from torch._inductor import aoti_load_package
     return aoti_load_package(str(path))
 
 # %% ../nbs/08_export.ipynb #8733cd2f
-def to_openvino(path:Path, net:nn.Module, about:dict, precision:str='fp32', images:Iterable[Tensor]=()) -> None:
+def to_openvino(
+    path:Path, # the file to write
+    net:nn.Module, # a generator in evaluation mode
+    about:dict, # what the file says about itself
+    precision:str='fp32', # fp32, bf16, fp16 or int8
+    images:Iterable[Tensor]=() # (1, C, H, W) in [-1, 1], to calibrate int8 with
+) -> None:
     "Write OpenVINO's .xml and .bin; in int8 by way of ONNX."
     import openvino
     with _quiet(), tempfile.TemporaryDirectory() as d:
@@ -200,25 +218,41 @@ def to_openvino(path:Path, net:nn.Module, about:dict, precision:str='fp32', imag
         for k,v in about.items(): model.set_rt_info(v, ['cyclegan_nbdev', k])
         openvino.save_model(model, path, compress_to_fp16=precision != 'fp32')
 
-def run_openvino(path:Path, precision:str='fp32') -> Callable[[Tensor], Tensor]:
+def run_openvino(
+    path:Path, # the file to run
+    precision:str='fp32' # fp32, bf16, fp16 or int8
+) -> Callable[[Tensor], Tensor]:
     "The network as OpenVINO runs it, with as many threads as torch has."
     import openvino
     model = openvino.Core().compile_model(path, 'CPU', {'INFERENCE_PRECISION_HINT':'f32' if precision == 'fp32' else 'bf16', 'INFERENCE_NUM_THREADS':torch.get_num_threads()})
     return lambda x: torch.from_numpy(model(x.numpy())[0].copy())
 
 # %% ../nbs/08_export.ipynb #931ca40d
-def to_mindir(path:Path, net:nn.Module, about:dict, python:str) -> None:
+def to_mindir(
+    path:Path, # the file to write
+    net:nn.Module, # a generator in evaluation mode
+    about:dict, # what the file says about itself
+    python:str # a Python that has MindSpore
+) -> None:
     "Write MindSpore's file."
     try: write_mindir(path, net, in_planes(net), python)
     except (RuntimeError, OSError) as e: raise DataError(f'{path.name}: MindSpore in {python} cannot write it: {e}') from None
 
-def run_mindspore(path:Path, python:str) -> Callable[[Tensor], Tensor]:
+def run_mindspore(
+    path:Path, # the file to run
+    python:str # a Python that has MindSpore
+) -> Callable[[Tensor], Tensor]:
     "The network as MindSpore runs it, with the time to pass the images."
     run = run_mindir(path, python)
     return lambda x: torch.from_numpy(run(x.numpy()))
 
 # %% ../nbs/08_export.ipynb #5c8cd737
-def to_executorch(path:str|Path, net:nn.Module, about:dict, side:int) -> None:
+def to_executorch(
+    path:str|Path, # the file to write
+    net:nn.Module, # a generator in evaluation mode
+    about:dict, # what the file says about itself
+    side:int # side of the images in pixels
+) -> None:
     "Write ExecuTorch's file, which gives `about` by a method of that name."
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
@@ -226,7 +260,9 @@ def to_executorch(path:str|Path, net:nn.Module, about:dict, side:int) -> None:
         edge = to_edge_transform_and_lower(program(net, 2*side), partitioner=[XnnpackPartitioner()], constant_methods=dict(about=json.dumps(about)))
         Path(path).write_bytes(edge.to_executorch().buffer)
 
-def run_executorch(path:str|Path) -> Callable[[Tensor], Tensor]:
+def run_executorch(
+    path:str|Path # the file to run
+) -> Callable[[Tensor], Tensor]:
     "The network as ExecuTorch runs it."
     from executorch.runtime import Runtime
     program = Runtime.get().load_program(path)

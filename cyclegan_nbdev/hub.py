@@ -36,7 +36,7 @@ def model_card(
     scores:dict|None=None, # numbers by name, such as {'pixel accuracy A to B': 0.83}
     grid:bool=False, # there is a grid.png of samples
     license:str='apache-2.0', # of the weights, as the Hub writes it
-    intended_use:str='Research and teaching. What it draws is plausible, not true: not for measurements, evidence, medical or safety decisions.'
+    intended_use:str='Research and teaching. What it draws is plausible, not true: not for measurements, evidence, medical or safety decisions.' # a paragraph of the card
 ) -> str:
     "A README.md for the Hub."
     A,B = domains

@@ -78,7 +78,7 @@ def random_states(
 
 def set_random_states(
     states:dict, # from `random_states`
-    device:torch.device|str='cpu'
+    device:torch.device|str='cpu' # of the run
 ) -> None:
     "Go on drawing where `states` were taken."
     version,numbers,gauss = states['python']

@@ -76,7 +76,7 @@ def score_pairs(
 # %% ../nbs/03e_validate.ipynb #c012
 def score_text(
     name:str, # of `METRICS` or `DISTANCES`
-    value:float
+    value:float # 0 to 1, or a distance; nan where none was taken
 ) -> str:
     "A score for people; a dash where it was not taken."
     return '–' if math.isnan(value) else f'{value:.4f}' if name in DISTANCES else f'{value:.1%}'

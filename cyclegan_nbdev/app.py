@@ -16,12 +16,14 @@ from typing import Any, Callable
 
 from PIL import Image
 
-from .checkpoint import check_role
-from .core import CycleGANError, DataError, OptionError, read_numbers, why
-from .data import IMAGE_EXTENSIONS, find_images, street_scene
-from .distances import DISTANCES
-from .pictures import Picture, read_picture, save_picture, to_pil
-from .scores import METRICS
+from .io.checkpoint import check_role
+from .core import CycleGANError, DataError, OptionError, why
+from .system.files import read_numbers
+from .io.pictures import IMAGE_EXTENSIONS, find_images
+from .io.scenes import street_scene
+from .metrics.distances import DISTANCES
+from .io.pictures import Picture, read_picture, save_picture, to_pil
+from .metrics.scores import METRICS
 from .predict import Report, Translator, newest_generators, translate_files
 
 # %% ../nbs/09_app.ipynb #c008

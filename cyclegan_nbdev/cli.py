@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['train_parser', 'train', 'sweep', 'prepare_cityscapes', 'prepare_aligned', 'demo_scenes', 'app', 'info', 'report',
-           'predict', 'compress', 'compare', 'evaluate', 'export']
+           'predict', 'compress', 'compare', 'evaluate', 'export', 'parameters_cell', 'given_parameters',
+           'notebook_options']
 
 # %% ../nbs/10_cli.ipynb #c003
 import argparse, dataclasses, inspect, json, os, signal, sys, threading, types, typing
@@ -12,7 +13,7 @@ from typing import Any, Callable, NoReturn
 
 from fastcore.imports import IN_NOTEBOOK
 
-from .core import (CycleGANError, DataError, DataOptions, DistillOptions, ExportOptions, NetworkOptions, Options, RunOptions, TrainOptions, did_you_mean, one_line)
+from .core import CycleGANError, DataError, DataOptions, DistillOptions, ExportOptions, NetworkOptions, Options, RunOptions, TrainOptions, did_you_mean, one_line
 
 # %% ../nbs/10_cli.ipynb #c006
 class _Parser(argparse.ArgumentParser):
@@ -71,10 +72,10 @@ def train(argv:list|None=None) -> None:
     def do(given:dict) -> None:
         dry = given.pop('dry_run')
         Options.of(given) # answers a mistake before fastai is imported
-        from cyclegan_nbdev.state import resumed_options
+        from cyclegan_nbdev.run.resume import resumed_options
         given = resumed_options(given)
         if dry:
-            from cyclegan_nbdev.estimate import dry_run
+            from cyclegan_nbdev.tools.estimate import dry_run
             print(dry_run(given))
         elif Options.of(given).kd:
             from cyclegan_nbdev.distill import distill
@@ -104,7 +105,7 @@ def _command(prog:str, func:Callable, argv:list|None, show:Callable[[Any], objec
 
 def sweep(argv:list|None=None) -> None:
     "Console command `cyclegan_sweep`."
-    from cyclegan_nbdev.sweep import run_sweep
+    from cyclegan_nbdev.tools.sweep import run_sweep
     _command('cyclegan_sweep', run_sweep, argv) # it prints its table itself
 
 def _counts(n:dict) -> None: print(', '.join(f'{k}: {v}' for k,v in n.items()))
@@ -122,7 +123,7 @@ def prepare_aligned(argv:list|None=None) -> None:
 
 def demo_scenes(argv:list|None=None) -> None:
     "Console command `cyclegan_demo_scenes`."
-    from cyclegan_nbdev.data import make_demo_scenes
+    from cyclegan_nbdev.io.scenes import make_demo_scenes
     _command('cyclegan_demo_scenes', make_demo_scenes, argv, print)
 
 def app(argv:list|None=None) -> None:
@@ -132,14 +133,14 @@ def app(argv:list|None=None) -> None:
 
 def info(argv:list|None=None) -> None:
     "Console command `cyclegan_info`."
-    from cyclegan_nbdev.checkpoint import read_header
+    from cyclegan_nbdev.io.checkpoint import read_header
     p = _Parser(prog='cyclegan_info', description='Print what a network file says about itself.')
     p.add_argument('file', help='a network file')
     _run(p, argv, lambda args: print(json.dumps(read_header(args['file']), indent=1)))
 
 def report(argv:list|None=None) -> None:
     "Console command `cyclegan_report`."
-    from cyclegan_nbdev.report import report
+    from cyclegan_nbdev.tools.report import report
     p = _Parser(prog='cyclegan_report', description='Write a run as one page that needs nothing else: report.html in its folder.')
     p.add_argument('run_dir', help='the folder of a run, whole or not')
     _run(p, argv, lambda args: print(report(args['run_dir'])))
@@ -158,12 +159,12 @@ def predict(argv:list|None=None) -> None:
 
 def compress(argv:list|None=None) -> None:
     "Console command `cyclegan_compress`."
-    from cyclegan_nbdev.compress import compress
+    from cyclegan_nbdev.tools.compress import compress
     _command('cyclegan_compress', compress, argv)
 
 def compare(argv:list|None=None) -> None:
     "Console command `cyclegan_compare`."
-    from cyclegan_nbdev.compress import compare, comparison_table
+    from cyclegan_nbdev.tools.compress import compare, comparison_table
     _command('cyclegan_compare', compare, argv, lambda rows: print(comparison_table(rows)))
 
 # %% ../nbs/10_cli.ipynb #eval23
@@ -179,6 +180,62 @@ def export(argv:list|None=None) -> None:
         from cyclegan_nbdev.export import export
         export(given)
     _run(_add_options(_Parser(prog='cyclegan_export', description='Write generators in the format of another runtime, compared with the originals there.'), ExportOptions), argv, do)
+
+# %% ../nbs/10_cli.ipynb #d003
+import ast, dataclasses, inspect, types, typing
+from typing import Any, Callable
+
+from .core import OptionError, Options, did_you_mean, with_demo
+from .system.files import check_dataroot
+
+# %% ../nbs/10_cli.ipynb #c039
+def _parameters(func:Callable|None) -> list[tuple[str, str, Any, str]]:
+    "`(name, type, default, help)` of the options, or of what a function takes."
+    kind = lambda hint: next(k for k in typing.get_args(hint) or (hint,) if k is not types.NoneType).__name__
+    if func is None:
+        return [(f.name, kind(f.type), f.default, f.metadata['help'] + (f" [{' | '.join(map(str, f.metadata['choices']))}]" if f.metadata['choices'] else ''))
+                for f in dataclasses.fields(Options)]
+    from fastcore.docments import docments
+    docs = docments(func)
+    return [(n, kind(p.annotation), None if p.default is p.empty else p.default, docs[n]) for n,p in inspect.signature(func).parameters.items() if n != 'progress']
+
+def parameters_cell(
+    func:Callable|None=None # what the notebook calls; None: a run with `Options`
+) -> str:
+    "Source of the cell tagged `parameters` in the run notebooks, as papermill likes it."
+    return '\n'.join(['# Parameters', *(f'{name}: {kind} = {default!r}  # {help}' for name,kind,default,help in _parameters(func))])
+
+# %% ../nbs/10_cli.ipynb #c039b
+def _assigned(source:str) -> list[str]:
+    "Names assigned at the top level of a cell."
+    targets = [t for n in ast.parse(source).body for t in (n.targets if isinstance(n, ast.Assign) else [n.target] if isinstance(n, ast.AnnAssign) else [])]
+    return [t.id for t in targets if isinstance(t, ast.Name)]
+
+def given_parameters(
+    history:list, # source of the cells executed so far: IPython's `In`
+    ns:dict, # the notebook's `globals()`
+    func:Callable|None=None # what the notebook calls; None: a run with `Options`
+) -> dict: # what was given, by name
+    "What a user gave: names in an injected `# Parameters` cell, and edits of the tagged one. Raises `OptionError` for an unknown name."
+    defaults = {name:default for name,_,default,_ in _parameters(func)}
+    cells = [_assigned(s) for s in history if s.startswith('# Parameters')]
+    first = max(i for i,names in enumerate(cells) if {list(defaults)[0], list(defaults)[-1]} <= set(names)) # the tagged cell, run last
+    tagged,injected = cells[first],[k for names in cells[first+1:] for k in names]
+    given = {k:ns[k] for k in tagged if k not in defaults or ns[k] != defaults[k]} | {k:ns[k] for k in injected}
+    for k,v in given.items():
+        if k not in defaults: raise OptionError(k, v, 'unknown option' + did_you_mean(k, list(defaults)))
+    return given
+
+def notebook_options(
+    history:list, # source of the cells executed so far: IPython's `In`
+    ns:dict, # the notebook's `globals()`
+    **own:Any # options that the notebook adds to what is given, if anything is
+) -> dict: # the options given, by name
+    "The options that a user gave. Raises `OptionError` for an unknown name or an impossible value."
+    given = given_parameters(history, ns)
+    if given: given = own | given
+    check_dataroot(Options.of(with_demo(given)[0]).dataroot)
+    return given
 
 # %% ../nbs/10_cli.ipynb #c021
 #| eval: false

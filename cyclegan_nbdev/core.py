@@ -5,18 +5,13 @@
 # %% auto #0
 __all__ = ['DEMO', 'one_line', 'why', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions',
            'NetworkOptions', 'TrainOptions', 'DistillOptions', 'ExportOptions', 'parse_option', 'parse_widths',
-           'Options', 'did_you_mean', 'options_table', 'with_demo', 'place', 'is_folder', 'check_dataroot',
-           'seed_everything', 'pick_device', 'keep_freed_memory', 'temporary', 'atomic_path', 'remove_leftovers',
-           'atomic_folder', 'check_file', 'read_numbers', 'at_least']
+           'Options', 'did_you_mean', 'options_table', 'with_demo', 'check_file', 'at_least']
 
 # %% ../nbs/00_core.ipynb #c003
-import csv, ctypes, dataclasses, difflib, io, itertools, json, math, os, random, shutil, socket, stat, types, typing
-from contextlib import contextmanager, suppress
+import dataclasses, difflib, json, math, os, stat, types, typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator, TypeVar
-
-if TYPE_CHECKING: import torch # slow to import, seldom needed
+from typing import Any, TypeVar
 
 # %% ../nbs/00_core.ipynb #c006
 def one_line(
@@ -330,144 +325,6 @@ def with_demo(
     demo = {k:v for k,v in DEMO.items() if k not in given and (k != 'palette' or str(given.get('in_planes', 3)) == '3')} # only colours can be scored
     return {**demo, **given}, demo
 
-# %% ../nbs/00_core.ipynb #7832c757
-def place(
-    path:str|Path # a local name, or a URL that fsspec can read, such as s3://bucket/data
-) -> Path: # of a URL a `UPath`, which has the same verbs
-    "Where something lies. Raises `DataError` for a URL that cannot be read here."
-    if not isinstance(path, str): return path
-    if '://' not in path: return Path(path)
-    try: from upath import UPath
-    except ImportError: raise DataError(f'{path}: URLs need universal_pathlib: pip install "cyclegan_nbdev[remote]"') from None
-    try:
-        p:Any = UPath(path)
-        p.fs # a missing package is noticed here
-        return p
-    except Exception as e: raise DataError(f'{path}: {why(e)}') from None # every store has errors of its own
-
-def is_folder(
-    path:Path # from `place`
-) -> bool:
-    "Whether a folder is there. Raises `DataError` where a store does not answer."
-    try: return path.is_dir()
-    except Exception as e:
-        if isinstance(path, Path): raise
-        raise DataError(f'{path}: {why(e)}') from None
-
-def check_dataroot(
-    dataroot:str|Path|None # folder of a data set; None is fine: the demo
-) -> None:
-    "Raise `OptionError` unless `dataroot` is a folder with trainA and trainB."
-    if dataroot is None: return
-    root = place(dataroot)
-    if not is_folder(root): raise OptionError('dataroot', str(dataroot), 'no such folder; it should hold trainA and trainB')
-    for d in ('trainA', 'trainB'):
-        if not is_folder(root/d): raise OptionError('dataroot', str(dataroot), f'has no subfolder {d}; it should hold trainA and trainB')
-
-# %% ../nbs/00_core.ipynb #c043
-def seed_everything(
-    seed:int, # 0 to 2**32-1
-    deterministic:bool=False # only deterministic kernels, here and on the GPU
-) -> None:
-    "Seed Python, NumPy and torch."
-    import numpy as np, torch
-    random.seed(seed); np.random.seed(seed); torch.manual_seed(seed)
-    if deterministic: os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
-    torch.use_deterministic_algorithms(deterministic)
-
-def pick_device(
-    platform:str='GPU', # GPU or CPU
-    device_id:int=0 # which GPU
-) -> Any: # torch.device
-    "The device to compute on; the CPU where there is no GPU. Raises `OptionError` for another platform or a GPU number that does not exist."
-    import torch
-    if platform not in ('GPU', 'CPU'): raise OptionError('platform', platform, 'allowed: GPU, CPU')
-    if device_id < 0: raise OptionError('device_id', device_id, 'allowed: a whole number of at least 0')
-    if platform == 'CPU' or not torch.cuda.is_available(): return torch.device('cpu')
-    if device_id >= torch.cuda.device_count():
-        raise OptionError('device_id', device_id, f'this machine has {torch.cuda.device_count()} GPU(s), numbered from 0')
-    return torch.device('cuda', device_id)
-
-# %% ../nbs/00_core.ipynb #mem1
-os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1') # large pages; torch reads it at its first tensor
-
-def keep_freed_memory(
-    keep:bool=True # False: hand back to the system what is free now, and large pieces whenever they are freed
-) -> None:
-    "Let glibc keep what is freed for what is taken next. Elsewhere nothing happens."
-    with suppress(AttributeError, OSError, TypeError):
-        glibc = ctypes.CDLL(None)
-        for parameter,value in ((-1, 2**31-1 if keep else 2**26), (-3, 2**25), (-4, 0 if keep else 2**16)): glibc.mallopt(parameter, value) # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX
-        if not keep: glibc.malloc_trim(0)
-
-# %% ../nbs/00_core.ipynb #c046
-def _flush(path:Path) -> None:
-    "Wait until a file or folder is on the disk."
-    fd = os.open(path, os.O_RDONLY)
-    try: os.fsync(fd)
-    finally: os.close(fd)
-
-_used = itertools.count()
-
-def temporary(
-    path:str|Path # a file or folder to write
-) -> Path:
-    "A name beside it, with the same ending, that tells which process uses it."
-    return Path(path).with_name(f'.tmp-{socket.gethostname()}-{os.getpid()}-{next(_used)}{Path(path).suffix}')
-
-@contextmanager
-def atomic_path(
-    path:str|Path, # the file to write
-    durable:bool=False # also wait until it is on the disk, to outlast a power cut
-) -> Iterator[Path]:
-    "A temporary path in the same folder, renamed to `path` if the block succeeds, removed if not. Raises `DataError` where the disk refuses."
-    path = Path(path)
-    tmp = temporary(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield tmp
-        if durable: _flush(tmp)
-        os.replace(tmp, path)
-        if durable and os.name == 'posix': _flush(path.parent)
-    except OSError as e: raise DataError(f'{path}: cannot be written ({e.strerror or e})') from None
-    finally:
-        with suppress(OSError): tmp.unlink(missing_ok=True)
-
-# %% ../nbs/00_core.ipynb #c049
-def remove_leftovers(
-    folder:str|Path, # looked through with all its subfolders
-    every:bool=False # whoever's it was: only in a folder that nobody else can write into
-) -> None:
-    "Remove what killed processes of this machine left half-written."
-    from psutil import pid_exists
-    begin = '.tmp-' if every else f'.tmp-{socket.gethostname()}-'
-    for p in [*Path(folder).rglob(begin + '*')]:
-        pid = p.name.removeprefix(begin).split('-')[0]
-        if not every and (not pid.isdecimal() or pid_exists(int(pid))): continue
-        with suppress(OSError): shutil.rmtree(p) if p.is_dir() else p.unlink()
-
-@contextmanager
-def atomic_folder(
-    path:str|Path # the folder to write into; what is in it already stays, unless a file of the same name is written
-) -> Iterator[Path]:
-    "A temporary folder whose files are moved to `path` if the block succeeds, and removed if not. Raises `DataError` where the disk refuses."
-    path = Path(path)
-    tmp = temporary(path/'new')
-    made = [p for p in (path, *path.parents) if not p.exists()]
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(path)
-        tmp.mkdir()
-        yield tmp
-        for f in [f for f in tmp.rglob('*') if f.is_file()]:
-            (to := path/f.relative_to(tmp)).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(f, to)
-    except OSError as e: raise DataError(f'{path}: cannot be written ({e.strerror or e})') from None
-    finally:
-        shutil.rmtree(tmp, ignore_errors=True)
-        for p in made:
-            with suppress(OSError): p.rmdir()
-
 # %% ../nbs/00_core.ipynb #c052
 def check_file(
     path:str|Path # a file to read
@@ -478,16 +335,6 @@ def check_file(
     except (OSError, ValueError) as e: raise DataError(f'{path}: no such file ({getattr(e, "strerror", None) or e})') from None
     if not stat.S_ISREG(mode): raise DataError(f'{path}: {"a folder" if stat.S_ISDIR(mode) else "a pipe or a device"}; give a file')
     return Path(path)
-
-def read_numbers(
-    path:str|Path # a CSV file of numbers, such as history.csv
-) -> list[dict[str, float]]: # a row each, by column, nan where nothing stands; empty where there is no file
-    "The whole rows; a run that is writing may have ended in the middle of one."
-    if not Path(path).exists(): return []
-    rows = list(csv.DictReader(io.StringIO(Path(path).read_text(errors='replace'))))
-    numbers = lambda rows: [{k:float(v if v != '' else 'nan') for k,v in r.items()} for r in rows]
-    try: return numbers(rows)
-    except (TypeError, ValueError): return numbers(rows[:-1])
 
 def at_least(
     least:int, # the smallest value allowed

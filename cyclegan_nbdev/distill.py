@@ -17,10 +17,10 @@ from fastai.torch_core import get_model
 from fastai.learner import Learner
 from torch import Tensor, nn
 
-from .checkpoint import check_role, load_generator
+from .io.checkpoint import check_role, load_generator
 from .core import OptionError, Options, with_demo
 from .networks import Network, ResnetGenerator, architecture, build_network, multiple
-from .state import resumed_options
+from .run.resume import resumed_options
 
 # %% ../nbs/05_distill.ipynb #5cac8ea0
 def load_teacher(

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from .core import OptionError, Options, atomic_path, place
-from .distances import Distances, feature_distances, load_extractor
-from .palette import Palette
+from .core import OptionError, Options
+from .system.files import atomic_path, place
+from .metrics.distances import Distances, feature_distances, load_extractor
+from .io.palette import Palette
 from .predict import newest_generators, predict
-from .scores import Confusion, FolderScores, Scores, match_files, plot_confusion, score_folders, scores_table, worst_images
+from .metrics.scores import Confusion, FolderScores, Scores, match_files, plot_confusion, score_folders, scores_table, worst_images
 
 # %% ../nbs/07_evaluate.ipynb #c009
 def results_text(

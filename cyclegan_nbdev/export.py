@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from . import __version__
-from .checkpoint import check_role, load_generator
+from .io.checkpoint import check_role, load_generator
 from .core import DataError, ExportOptions, OptionError, why
-from .data import find_images, street_scene
-from .mindir import run_mindir, write_mindir
+from .io.pictures import find_images
+from .io.scenes import street_scene
+from .io.mindir import run_mindir, write_mindir
 from .networks import in_planes, multiple
-from .pictures import read_picture
+from .io.pictures import read_picture
 
 # %% ../nbs/08_export.ipynb #378b2ac3
 def _mirrored(n:Any, m:Any) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from collections.abc import Iterator
 from typing import Any
 
-from .batches import show_grid # before fastai: it quiets a warning of fastai's
+from .data import show_grid # before fastai: it quiets a warning of fastai's
 import fastai.callback.schedule # fine_tune, lr_find
 from fastai.learner import Learner
 

@@ -23,11 +23,12 @@ from fastai.torch_core import to_detach
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .checkpoint import load_weights
-from .core import Options, OptionError, keep_freed_memory
+from .io.checkpoint import load_weights
+from .core import Options, OptionError
+from .system.devices import keep_freed_memory
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
 from .networks import Network, architecture, build_network, init_weights
-from .ranks import mean_of_ranks, world
+from .system.ranks import mean_of_ranks, world
 
 # %% ../nbs/03f_model.ipynb #c012
 def translate(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
-from .convolution import conv2d
+from .system.convolution import conv2d
 from .core import Options, parse_widths
 
 # %% ../nbs/02_networks.ipynb #c006

@@ -21,14 +21,16 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .checkpoint import check_role, load_network
-from .core import CycleGANError, DataError, OptionError, is_folder, keep_freed_memory, pick_device, place, remove_leftovers
-from .data import IMAGE_EXTENSIONS, find_images
+from .io.checkpoint import check_role, load_network
+from .core import CycleGANError, DataError, OptionError
+from .system.files import is_folder, place, remove_leftovers
+from .system.devices import keep_freed_memory, pick_device
+from .io.pictures import IMAGE_EXTENSIONS, find_images
 from .networks import multiple
-from .pictures import Picture, as_picture, read_picture, save_picture, to_pil
-from .ranks import from_first, gathered, process_group, rank, world
-from .remote import below
-from .tiles import peak_memory, translate_in_bands
+from .io.pictures import Picture, as_picture, read_picture, save_picture, to_pil
+from .system.ranks import from_first, gathered, process_group, rank, world
+from .system.files import below
+from .tools.tiles import peak_memory, translate_in_bands
 
 # %% ../nbs/06_predict.ipynb #c008
 def reflected(

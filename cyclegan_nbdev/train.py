@@ -13,24 +13,26 @@ from typing import Any, Iterator
 
 import matplotlib.pyplot as plt
 import torch
-from .batches import unpaired_dls # first: it quiets a warning of fastai's
+from .data import unpaired_dls # first: it quiets a warning of fastai's
 from fastai.learner import Learner
 from fastcore.imports import IN_NOTEBOOK
 from IPython.display import Markdown, display
 from PIL import Image
 
-from .callbacks import EMACallback, HistoryCallback, ProfilerCallback, SaveCallback, logger_callbacks
-from .checkpoint import place_discriminators
-from .core import OptionError, Options, check_file, pick_device, read_numbers, seed_everything, with_demo
-from .data import make_demo_scenes
-from .distances import DISTANCES
+from .run.callbacks import EMACallback, HistoryCallback, ProfilerCallback, SaveCallback, logger_callbacks
+from .io.checkpoint import place_discriminators
+from .core import OptionError, Options, check_file, with_demo
+from .system.devices import pick_device, seed_everything
+from .system.files import read_numbers
+from .io.scenes import make_demo_scenes
+from .metrics.distances import DISTANCES
 from .losses import LOSSES
 from .model import CycleGAN, cyclegan_learner, fit
-from .monitor import MonitorCallback
-from .ranks import first_then_others, join_ranks, launched_precision, most, process_group, rank, world
-from .scores import METRICS
-from .state import STATE, FiniteCallback, RunFolder, StateCallback, TrainingError, find_state, memory_errors, resumed_options, save_config, stop_signals
-from .validate import ScoreCallback, read_scores, score_text
+from .run.monitor import MonitorCallback
+from .system.ranks import first_then_others, join_ranks, launched_precision, most, process_group, rank, world
+from .metrics.scores import METRICS
+from .run.resume import STATE, FiniteCallback, RunFolder, StateCallback, TrainingError, find_state, memory_errors, resumed_options, save_config, stop_signals
+from .run.validate import ScoreCallback, read_scores, score_text
 
 # %% ../nbs/04_train.ipynb #ll1
 def load_learner(

@@ -41,6 +41,10 @@ def types():
     code,said = run(BIN/'mypy')
     return said if code else ''
 
+def sources():
+    "The notebooks that the package is made of: chapters first, then the wings."
+    return [*sorted((ROOT/'nbs').glob('*.ipynb')), *(nb for wing in ('io', 'metrics', 'run', 'system', 'tools') for nb in sorted((ROOT/'nbs'/wing).glob('*.ipynb')))]
+
 def notebook(nb):
     code,said = run(BIN/'nbdev_test', '--path', nb)
     return said if code else ''
@@ -85,7 +89,7 @@ if __name__ == '__main__':
     check('package follows notebooks', lambda: drift([BIN/'nbdev_export'], ['cyclegan_nbdev'], 'nbdev_export'))
     check('README follows index', lambda: drift([sys.executable, ROOT/'scripts/readme.py'], ['README.md'], 'make readme'))
     check('types', types)
-    for nb in sorted((ROOT/'nbs').glob('*.ipynb')): check(f'nbdev_test {nb.name}', lambda: notebook(nb))
+    for nb in sources(): check(f'nbdev_test {nb.relative_to(ROOT/"nbs")}', lambda: notebook(nb))
     check('links and names in the documents', lambda: script('scripts/docs.py'))
     check('bad input', lambda: script('tests/bad_input.py'))
     check('fuzzed readers', lambda: script('tests/fuzz.py', '--examples', '100'))

@@ -1,4 +1,4 @@
-"""What the official evaluation of Cityscapes says about five pairs of label maps that are drawn here; nbs/03a_scores.ipynb compares.
+"""What the official evaluation of Cityscapes says about five pairs of label maps that are drawn here; nbs/metrics/scores.ipynb compares.
 
 With cityscapesScripts, and without this package:  python scripts/cityscapes_truth.py nbs/fixtures/cityscapes.npz
 """

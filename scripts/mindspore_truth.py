@@ -68,7 +68,7 @@ def make(models, out):
 
 def compare(out):
     import copy, torch
-    from cyclegan_nbdev.foreign import read_foreign
+    from cyclegan_nbdev.io.foreign import read_foreign
     off = lambda a,b: f'{(a - b).abs().max():.1e}'
     print('between the two | ours to the truth | theirs to the truth')
     with torch.no_grad():

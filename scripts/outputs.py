@@ -30,7 +30,7 @@ def tidy(path):
         if cell.cell_type == 'code': cell.outputs = [slim(o) for o in cell.outputs if not chatter(o)]
     nbformat.write(nb, path)
 
-for path in [Path(a) for a in sys.argv[1:]] or sorted(Path('nbs').glob('*.ipynb')):
-    subprocess.run([sys.executable, '-m', 'papermill', path, path, '--cwd', 'nbs', '-k', 'python3'], check=True)
+for path in [Path(a) for a in sys.argv[1:]] or [*sorted(Path('nbs').glob('*.ipynb')), *(f for wing in ('io', 'metrics', 'run', 'system', 'tools') for f in sorted(Path('nbs', wing).glob('*.ipynb')))]:
+    subprocess.run([sys.executable, '-m', 'papermill', path, path, '--cwd', path.parent, '-k', 'python3'], check=True)
     tidy(path)
 subprocess.run([Path(sys.executable).with_name('nbdev_clean')], check=True)

@@ -23,11 +23,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from cyclegan_nbdev.app import load_translators, newest_generators
-from cyclegan_nbdev.checkpoint import save_network
+from cyclegan_nbdev.io.checkpoint import save_network
 from cyclegan_nbdev.core import Options
-from cyclegan_nbdev.data import street_scene
+from cyclegan_nbdev.io.scenes import street_scene
 from cyclegan_nbdev.networks import architecture, build_network
-from cyclegan_nbdev.report import report
+from cyclegan_nbdev.tools.report import report
 
 CLI = [sys.executable, '-m', 'cyclegan_nbdev.cli']
 arguments = argparse.ArgumentParser(description=__doc__)

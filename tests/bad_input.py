@@ -13,12 +13,13 @@ import torch
 from PIL import Image
 from tifffile import imwrite
 import cyclegan_nbdev.train # noqa: imported once
-from cyclegan_nbdev import cli, core, data, pictures
-from cyclegan_nbdev.checkpoint import load_network, read_header, save_network
+from cyclegan_nbdev import cli, core
+from cyclegan_nbdev.io import pictures, scenes
+from cyclegan_nbdev.io.checkpoint import load_network, read_header, save_network
 from cyclegan_nbdev.core import DataError, OptionError, Options
 from cyclegan_nbdev.networks import architecture, build_network
 from cyclegan_nbdev.predict import Translator
-from cyclegan_nbdev.state import load_state, save_state
+from cyclegan_nbdev.run.resume import load_state, save_state
 
 ROOT = Path(tempfile.mkdtemp(prefix='bad-input-'))
 OUT = ROOT/'out' # every case may write here; a refusal must not
@@ -90,7 +91,7 @@ def gives(name, func):
 
 # fixtures
 
-def photo(size=(20, 16)): return data.street_scene(1, 32)[0].resize(size)
+def photo(size=(20, 16)): return scenes.street_scene(1, 32)[0].resize(size)
 def network(path, role='G_A', **options):
     torch.manual_seed(0)
     o = Options.of({k:v for k,v in TINY.items() if k not in ('outputs_dir', 'cache_dir', 'dataroot')} | options)
@@ -104,7 +105,7 @@ def forge(path, header, tensors=None):
     return path
 
 def setup():
-    data.make_demo_scenes(ROOT/'scenes', 32, n_train=2, n_test=1, progress=False)
+    scenes.make_demo_scenes(ROOT/'scenes', 32, n_train=2, n_test=1, progress=False)
     for d in ('nets', 'img', 'cache', 'bad'): (ROOT/d).mkdir()
     for role in ('G_A', 'G_B', 'D_A', 'D_B'): network(ROOT/f'nets/{role}.safetensors', role)
     network(ROOT/'nets/unet.safetensors', model='unet', gl_num=2)
@@ -135,7 +136,7 @@ def unreadable_images():
             refused(f'{end} cut after {tenth} tenths', 'predict', dict(input=f, G_A_ckpt=ROOT/'nets/G_A.safetensors', outputs_dir=OUT, platform='CPU'), 1, f, 'repair or remove it')
         raises(f'{end} cut in half', lambda f=d/f'cut5.{end}': pictures.read_picture(f), DataError, f'cut5.{end}')
         trained_on(f'{end} cut in half', d/f'cut5.{end}', f'cut5.{end}', 'repair or remove it')
-    for end in sorted(data.IMAGE_EXTENSIONS):
+    for end in sorted(pictures.IMAGE_EXTENSIONS):
         (d/f'empty{end}').write_bytes(b''); (d/f'text{end}').write_text('no image at all\n'*9)
         one_image(f'empty {end}', d/f'empty{end}', f'empty{end}', 'repair or remove it')
         one_image(f'text as {end}', d/f'text{end}', f'text{end}', 'repair or remove it')
@@ -175,7 +176,7 @@ def readable_images():
     im,rgba = photo(),photo().convert('RGBA')
     rgba.putalpha(Image.linear_gradient('L').resize(im.size))
     def same(name, path, size=im.size, mode='RGB', input=None):
-        to = OUT/'predict/fake_B'/(path.name if path.suffix.lower() in data.IMAGE_EXTENSIONS else path.with_suffix('.png').name)
+        to = OUT/'predict/fake_B'/(path.name if path.suffix.lower() in pictures.IMAGE_EXTENSIONS else path.with_suffix('.png').name)
         def check():
             if [*OUT.rglob('.tmp-*')]: return 'temporary files are left'
             if not to.exists(): return f'no {to}'

@@ -43,9 +43,10 @@ def farthest(a, b): return max((a[k]-b[k]).abs().max().item() for k in a)
 def fit_in_double(folder, scenes, batch_size):
     "50 steps in float64, inside each process; the first one writes its weights."
     import torch
-    from cyclegan_nbdev.batches import unpaired_dls
-    from cyclegan_nbdev.core import Options, seed_everything
-    from cyclegan_nbdev.ranks import join_ranks, process_group, rank
+    from cyclegan_nbdev.data import unpaired_dls
+    from cyclegan_nbdev.core import Options
+    from cyclegan_nbdev.system.devices import seed_everything
+    from cyclegan_nbdev.system.ranks import join_ranks, process_group, rank
     from cyclegan_nbdev.train import cyclegan_learner, fit
     from cyclegan_nbdev.losses import CycleGANLoss
     from fastai.callback.core import Callback
@@ -67,18 +68,18 @@ def fit_in_double(folder, scenes, batch_size):
 
 def cache_in_process(folder, cache_dir):
     "Build a cache, inside each process, which tells what it decodes."
-    import cyclegan_nbdev.batches as batches
-    from cyclegan_nbdev.data import find_images
-    from cyclegan_nbdev.ranks import process_group
-    real,log = batches._decode,open(f'{cache_dir}.{os.getpid()}.log', 'a')
+    import cyclegan_nbdev.io.cache as cache_room
+    from cyclegan_nbdev.io.pictures import find_images
+    from cyclegan_nbdev.system.ranks import process_group
+    real,log = cache_room._decode,open(f'{cache_dir}.{os.getpid()}.log', 'a')
     def decode(path, **kwargs):
         time.sleep(.02)
         print(path, file=log, flush=True)
         return real(path, **kwargs)
-    batches._decode = decode
+    cache_room._decode = decode
     with process_group('CPU'):
         since = time.time()
-        cache = batches.ImageCache(find_images(folder), cache_dir=cache_dir, together=True)
+        cache = cache_room.ImageCache(find_images(folder), cache_dir=cache_dir, together=True)
         print(f'{len(cache)} images in {time.time()-since:.1f} s')
 
 def check(name, func):
@@ -178,7 +179,7 @@ def many_images(tmp):
 
 def cache_together(tmp):
     "A cache built by 2 processes, one of them killed: the next 2 decode what is missing, each image once."
-    from cyclegan_nbdev.batches import _shapes
+    from cyclegan_nbdev.data import _shapes
     n,folder,cache = args.images,many_images(tmp),tmp/'many_cache'
     begin = lambda: torchrun(2, __file__, '--cache', folder, '--cache_dir', cache)
     p = begin()
@@ -197,7 +198,7 @@ def cache_together(tmp):
 
 def predicted_together(tmp):
     "Images translated by 2 processes, one of them killed: the next 2 do the rest, no result is written twice."
-    from cyclegan_nbdev.checkpoint import save_network
+    from cyclegan_nbdev.io.checkpoint import save_network
     from cyclegan_nbdev.core import Options
     from cyclegan_nbdev.networks import architecture, build_network
     n,folder,to = args.images,many_images(tmp),tmp/'translated/predict/fake_B'
@@ -229,7 +230,7 @@ def by_accelerate(tmp):
     return '2 processes with --mixed_precision bf16: the weights of torchrun with --precision bf16'
 
 def from_notebook(tmp):
-    "The cell of 00c_ranks with accelerate's notebook_launcher, in a notebook."
+    "The cell of system/ranks with accelerate's notebook_launcher, in a notebook."
     import nbformat
     o = dict(dataroot=str(tmp/'scenes'), cache_dir=str(tmp/'cache'), max_epoch=3, print_iter=4, outputs_dir=str(tmp/'notebook'), **TINY)
     cell = f"from accelerate import notebook_launcher\ndef run():\n    from cyclegan_nbdev.train import train\n    train({o})\nnotebook_launcher(run, num_processes=2, rdzv_backend='c10d', rdzv_endpoint='localhost:0')"
@@ -249,7 +250,7 @@ if __name__ == '__main__':
     if args.fit: sys.exit(fit_in_double(args.fit, args.scenes, args.batch_size))
     if args.cache: sys.exit(cache_in_process(args.cache, args.cache_dir))
     sys.path.insert(0, str(ROOT))
-    from cyclegan_nbdev.data import make_demo_scenes
+    from cyclegan_nbdev.io.scenes import make_demo_scenes
     with tempfile.TemporaryDirectory() as d:
         tmp = Path(d)
         make_demo_scenes(tmp/'scenes', 32, n_train=20, n_test=3, progress=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 import torch
 from torch import nn
-from cyclegan_nbdev.checkpoint import save_network
+from cyclegan_nbdev.io.checkpoint import save_network
 from cyclegan_nbdev.core import Options
 from cyclegan_nbdev.export import Pixels, export, run_onnx, to_onnx
 from cyclegan_nbdev.networks import build_network, init_weights

@@ -12,9 +12,11 @@ from pathlib import Path
 import safetensors.torch
 import cyclegan_nbdev.train # noqa: imported once, used by the forks
 from PIL import Image
-from cyclegan_nbdev import batches, cli, state
-from cyclegan_nbdev.checkpoint import load_network
-from cyclegan_nbdev.data import make_demo_scenes
+from cyclegan_nbdev import cli, data
+from cyclegan_nbdev.io import cache as cache_room
+from cyclegan_nbdev.run import resume
+from cyclegan_nbdev.io.checkpoint import load_network
+from cyclegan_nbdev.io.scenes import make_demo_scenes
 
 ROOT = Path(tempfile.mkdtemp(prefix='faults-'))
 TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=2, n_epochs=1, ema=.9, pool_size=3, print_iter=3, platform='CPU', seed=5,
@@ -61,10 +63,10 @@ def whole(folder):
     for f in folder.rglob('*'):
         if f.name.startswith('.') or not f.is_file(): continue
         try:
-            if f.name == state.STATE: state.load_state(f)
+            if f.name == resume.STATE: resume.load_state(f)
             elif f.suffix == '.safetensors': load_network(f)
             elif f.suffix in ('.png', '.jpg'): Image.open(f).load()
-            elif f.name == 'config.json': state.Options.load(f)
+            elif f.name == 'config.json': resume.Options.load(f)
         except Exception as e: return f'{f.name}: {e!r}'
 
 def check(what, wrong):
@@ -97,7 +99,7 @@ def a_kill(rng, decoding):
     ways = [('at a moment', None, rng.uniform(0, 1.6)), ('before renaming', at_call(os, 'replace', n), None), ('after renaming', at_call(os, 'replace', n, True), None),
             ('while flushing', at_call(os, 'fsync', n), None), ('in a file', at_call(safetensors.torch, 'save_file', n, half=True), None),
             ('while pruning', at_call(os, 'unlink', n, True), None)]
-    cache = [('while decoding', at_call(batches, '_decode', rng.randint(1, 20)), None), ('before the cache is renamed', at_call(os, 'rename', rng.randint(1, 2)), None),
+    cache = [('while decoding', at_call(cache_room, '_decode', rng.randint(1, 20)), None), ('before the cache is renamed', at_call(os, 'rename', rng.randint(1, 2)), None),
              ('after the cache is renamed', at_call(os, 'rename', 1, True), None)]
     return rng.choice(cache if decoding else ways)
 
@@ -187,7 +189,7 @@ def vanishing():
     "A file goes between listing and reading, or while it is decoded."
     gone = ROOT/'scenes/trainA/00003.png'
     kept = gone.read_bytes()
-    for module,name in ((batches, 'find_images'), (batches, '_decode')):
+    for module,name in ((data, "find_images"), (cache_room, "_decode")):
         def prepare():
             real = getattr(module, name)
             def wrapped(*args, **kwargs):

@@ -11,14 +11,14 @@ import safetensors.torch
 import torch
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from PIL import Image
-from cyclegan_nbdev.checkpoint import load_network, read_header, save_network
+from cyclegan_nbdev.io.checkpoint import load_network, read_header, save_network
 from cyclegan_nbdev.core import CycleGANError, Options, check_file
-from cyclegan_nbdev.foreign import read_mindspore, read_tensors
+from cyclegan_nbdev.io.foreign import read_mindspore, read_tensors
 from cyclegan_nbdev.networks import architecture, build_network
-from cyclegan_nbdev.palette import Palette
-from cyclegan_nbdev.pictures import read_picture
+from cyclegan_nbdev.io.palette import Palette
+from cyclegan_nbdev.io.pictures import read_picture
 from cyclegan_nbdev.predict import Translator
-from cyclegan_nbdev.state import load_state, save_state
+from cyclegan_nbdev.run.resume import load_state, save_state
 
 D = Path(tempfile.mkdtemp(prefix='fuzz-'))
 FIXTURES = Path(__file__).resolve().parent.parent/'nbs/fixtures'

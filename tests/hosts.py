@@ -113,7 +113,7 @@ if __name__ == '__main__':
         print(f'skipped: network namespaces are not permitted here ({str(getattr(e, "stderr", "") or e).strip()})')
         sys.exit()
     sys.path.insert(0, str(ROOT))
-    from cyclegan_nbdev.data import make_demo_scenes
+    from cyclegan_nbdev.io.scenes import make_demo_scenes
     with tempfile.TemporaryDirectory() as d, two_hosts():
         tmp = Path(d)
         make_demo_scenes(tmp/'scenes', 32, n_train=20, n_test=3, progress=False)

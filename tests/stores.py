@@ -79,7 +79,7 @@ def check(store, tmp, plain):
 if __name__ == '__main__':
     logging.disable() # the servers tell every request
     sys.path.insert(0, str(ROOT))
-    from cyclegan_nbdev.data import make_demo_scenes
+    from cyclegan_nbdev.io.scenes import make_demo_scenes
     with tempfile.TemporaryDirectory() as d:
         tmp = Path(d)
         make_demo_scenes(tmp/'scenes', 32, n_train=12, n_test=3, progress=False)

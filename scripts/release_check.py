@@ -3,6 +3,7 @@
 A command is found in the README by what it begins with, so it cannot be tried in another form than it is told. `DIR`, `D`, `N`, `F`, `G` and
 `photo.jpg` stand for things that are made here; options behind a command are added, and an option given twice counts as given last."""
 import argparse
+import json
 import os
 import re
 import shutil
@@ -128,8 +129,9 @@ def open_page(c):
     finally: p.terminate(); p.wait(20)
 
 def table(c):
-    "Every command and option that the README tells those who come from elsewhere."
-    section = c.readme.split('## Coming from elsewhere')[1].split('\n## ')[0]
+    "Every command and option that the tutorial tells those who come from elsewhere."
+    cells = json.loads((c.clone/'nbs/tutorials/coming_from_elsewhere.ipynb').read_text())['cells']
+    section = '\n'.join(''.join(cell['source']) for cell in cells)
     here = [r.split('|')[2] for r in section.splitlines() if r.startswith('| ') and not r.startswith('| |')]
     codes = [code for cell in here for code in re.findall('`(.*?)`', cell)]
     commands,options = [x for x in codes if x.startswith('cyclegan_')],[x for x in codes if x.startswith('--')]
@@ -144,13 +146,18 @@ def table(c):
     for x in options: c.do('python', '-c', f"from cyclegan_nbdev.cli import train_parser; from cyclegan_nbdev.core import Options; o = train_parser().parse({x.split()!r}); del o['dry_run']; Options.of(o)")
 
 def everything_named(c):
-    "The README's tables have every notebook and command, and CONTRIBUTING says where things are."
+    "The README names every chapter and tutorial, 10_cli every command, and CONTRIBUTING every notebook."
     commands = re.findall(r'(cyclegan_\w+)=', (c.clone/'settings.ini').read_text())
-    notebooks = [f.stem for f in sorted((c.clone/'nbs').glob('[0-9]*.ipynb'))]
+    chapters = [f.stem for f in sorted((c.clone/'nbs').glob('[0-9]*.ipynb'))]
+    wings = ('io', 'metrics', 'run', 'system', 'tools')
+    rooms = [f'{wing}/{f.stem}' for wing in wings for f in sorted((c.clone/'nbs'/wing).glob('*.ipynb'))]
     tutorials = [f.name for f in sorted((c.clone/'nbs/tutorials').glob('*.ipynb'))]
-    where = (c.clone/'CONTRIBUTING.md').read_text()
-    missing = [x for x in commands if f'| `{x}' not in c.readme] + [x for x in notebooks if f'| [{x}](' not in c.readme or f'`{x}`' not in where] + [x for x in tutorials if x not in c.readme]
-    if missing or len(commands) < 10 or len(notebooks) < 25: raise AssertionError(f'not named: {missing}')
+    where,cli = (c.clone/'CONTRIBUTING.md').read_text(),(c.clone/'nbs/10_cli.ipynb').read_text()
+    missing = [x for x in chapters if f'| [{x}](' not in c.readme]
+    missing += [x for x in tutorials if x not in c.readme]
+    missing += [x for x in commands if f'| `{x}' not in cli]
+    missing += [x for x in chapters + rooms if f'[{x}](nbs/{x}.ipynb)' not in where]
+    if missing or min(len(commands), len(chapters), len(rooms)) < 10: raise AssertionError(f'not named: {missing}')
 
 TASKS = dict([('train the demo', train_demo), ('train on folders of your own', train_own), ('go on with a run that was stopped', resume), ('predict one picture', predict_one), ('evaluate', evaluate),
               ('distil', distil), ('export to ONNX and run it without PyTorch', export_and_run), ('open the page', open_page), ('the commands for those who come from elsewhere', table), ('everything is named', everything_named)])

@@ -31,7 +31,8 @@ from .model import CycleGAN, cyclegan_learner, fit
 from .run.monitor import MonitorCallback
 from .system.ranks import first_then_others, join_ranks, launched_precision, most, process_group, rank, world
 from .metrics.scores import METRICS
-from .run.resume import STATE, FiniteCallback, RunFolder, StateCallback, TrainingError, find_state, memory_errors, resumed_options, save_config, stop_signals
+from .run.folder import STATE, FiniteCallback, RunFolder, TrainingError, memory_errors, stop_signals
+from .run.resume import StateCallback, find_state, resumed_options, save_config
 from .run.validate import ScoreCallback, read_scores, score_text
 
 # %% ../nbs/04_train.ipynb #ll1

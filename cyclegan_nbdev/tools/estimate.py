@@ -24,7 +24,8 @@ from ..io.pictures import find_images
 from ..losses import CycleGANLoss
 from ..model import CycleGAN
 from ..networks import Network
-from ..run.resume import memory_errors, resumed_options
+from ..run.folder import memory_errors
+from ..run.resume import resumed_options
 
 # %% ../../nbs/tools/estimate.ipynb #c006
 @dataclass

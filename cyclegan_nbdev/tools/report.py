@@ -19,7 +19,7 @@ from ..system.files import atomic_path, read_numbers
 from ..metrics.distances import DISTANCES, Distances
 from ..run.monitor import findings
 from ..metrics.scores import METRICS
-from ..run.resume import fate
+from ..run.folder import run_status
 from ..run.validate import best_scores, read_scores, score_text, score_to_keep
 
 # %% ../../nbs/tools/report.ipynb #c006
@@ -111,11 +111,11 @@ FATES = dict(running='It is still at work.', killed='It was killed before its en
 
 def _called(score:str) -> str: return dict(kid='KID', mean_pixel_acc='pixel accuracy', mean_class_acc='class accuracy', mean_class_iou='class IoU').get(score, 'kernel distance')
 
-def _sentence(o:Options, history:list, scores:list, epochs:int, fate:str, failed:list) -> str:
+def _sentence(o:Options, history:list, scores:list, epochs:int, status:str, failed:list) -> str:
     "What was run and what came of it."
     data = f'<b>{escape(str(o.dataroot))}</b>' if o.dataroot else 'generated street scenes'
     said = f'A {escape(o.model)} CycleGAN was trained on {data} at {o.image_size} pixels for <b>{epochs} of {o.max_epoch} epochs</b>' + (f' ({history[-1]["step"]:.0f} steps).' if history else '.')
-    if epochs < o.max_epoch: said += f' {FATES[fate]}'
+    if epochs < o.max_epoch: said += f' {FATES[status]}'
     if failed: said += ' <b>Something went wrong while it trained: see <a href="#health">Health</a>.</b>'
     if not scores: return said
     first,last = scores[0],scores[-1]
@@ -215,7 +215,7 @@ def report(
         spans = [b-a for a,b in zip([0, *steps], steps)]
         hours = sum(r['ms_per_step']*n for r,n in zip(history, spans))/3.6e6
         tiles += [(f'{ms:.0f} ms', 'a step'), (f'{1000*o.batch_size*o.device_num/ms:.1f}', 'images/s'), (f'{hours*3600:.0f} s' if hours < 1/30 else f'{hours*60:.0f} min' if hours < 2 else f'{hours:.1f} h', 'in training steps')]
-    parts = [f'<h1>{escape(folder.resolve().name)}</h1><p class="sub">CycleGAN, a training run by cyclegan_nbdev {__version__}</p>', f'<p class="lead">{_sentence(o, history, scores, epochs, fate(folder), findings(folder))}</p>',
+    parts = [f'<h1>{escape(folder.resolve().name)}</h1><p class="sub">CycleGAN, a training run by cyclegan_nbdev {__version__}</p>', f'<p class="lead">{_sentence(o, history, scores, epochs, run_status(folder), findings(folder))}</p>',
              '<div class="tiles">' + ''.join(f'<div><b>{escape(v)}</b><span>{escape(k)}</span></div>' for v,k in tiles) + '</div>']
     if grids: parts += ['<h2>Samples</h2><p class="note">Test images there and back: left A, made into B, and back to A; right B, made into A, and back to B.</p>', _scrubber(grids)]
     parts += ['<h2 id="health">Health</h2>', _monitored(folder)]

@@ -1,0 +1,89 @@
+"""The papermill chapters as somebody runs them after a plain `pip install .`: what that does not install cannot be imported here, either.
+
+    python tests/plain.py
+"""
+import json, os, re, subprocess, sys, tempfile, time
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=1, max_dataset_size=8, platform='CPU')
+AFTER = 20 # seconds that the cells behind a run's result may take
+
+def installed_by(requirements):
+    "The distributions that these requirements bring, by name."
+    found,todo = set(),[Requirement(r) for r in requirements]
+    while todo:
+        r = todo.pop()
+        name = re.sub(r'[-_.]+', '-', r.name).lower()
+        if (r.marker and not r.marker.evaluate({'extra': ''})) or (name, *r.extras) in found: continue
+        found.add((name, *r.extras))
+        try: needs = distribution(name).requires or ()
+        except PackageNotFoundError: continue
+        for n in map(Requirement, needs):
+            wanted = n.marker is None or any(n.marker.evaluate({'extra': e}) for e in ('', *r.extras))
+            if wanted:
+                n.marker = None
+                todo.append(n)
+    return {name for name,*_ in found}
+
+BLOCK = '''
+import sys
+class Missing:
+    "Whatever a plain installation does not bring is not there."
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] in MISSING: raise ModuleNotFoundError(f'No module named {name!r}', name=name)
+sys.meta_path.insert(0, Missing())
+'''
+
+def missing_modules():
+    "The modules here that a plain installation would not have."
+    from configparser import ConfigParser
+    config = ConfigParser(delimiters=['='])
+    config.read(ROOT/'settings.ini')
+    kept = installed_by(config['DEFAULT']['requirements'].split()) | {'cyclegan-nbdev', 'pip', 'setuptools'}
+    names = lambda dists: {re.sub(r'[-_.]+', '-', d).lower() for d in dists}
+    return sorted(m for m,dists in packages_distributions().items() if not names(dists) & kept)
+
+def seconds_after(nb, words):
+    "What the cells behind the one that has these words took together."
+    at = next(i for i,c in enumerate(nb['cells']) if words in ''.join(c['source']))
+    took = [c['metadata'].get('papermill', {}).get('duration') or 0 for c in nb['cells']]
+    return sum(took[at+1:])
+
+def chapter(name, env, work, parameters, result, *wanted):
+    "Execute a chapter with papermill; what is wrong, or nothing."
+    out = work/f'{name}.ipynb'
+    command = [sys.executable, '-m', 'papermill', ROOT/f'nbs/{name}.ipynb', out, '--cwd', work]
+    words = [str(w) for k,v in parameters.items() for w in ('-p', k, v)]
+    done = subprocess.run([*map(str, command), *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode: return done.stdout[-3000:]
+    if gone := [f for f in wanted if not (work/f).exists()]: return f'not written: {gone}'
+    after = seconds_after(json.loads(out.read_text()), result)
+    print(f'     {name}: {after:.0f} s behind the result')
+    if after > 3*AFTER: return f'{after:.0f} s behind the result, which should be about {AFTER}' # a busy machine takes longer
+
+def main():
+    failed,start = 0,time.time()
+    with tempfile.TemporaryDirectory() as d:
+        work = Path(d)
+        (work/'block').mkdir()
+        missing = missing_modules()
+        (work/'block/sitecustomize.py').write_text(f'MISSING = {set(missing)!r}\n{BLOCK}')
+        env = dict(os.environ, PYTHONPATH=f'{work}/block:{ROOT}', XDG_CACHE_HOME=f'{work}/cache')
+        run,student = work/'run',work/'student'
+        teachers = dict(GT_A_ckpt=run/'ckpt/G_A_1.safetensors', GT_B_ckpt=run/'ckpt/G_B_1.safetensors', t_ngf=4, t_gl_num=1)
+        chapters = [('04_train', SMALL | dict(outputs_dir=run), 'train(given)', 'run/config.json', 'run/history.csv', 'run/imgs/1_grid.png', 'run/ckpt/G_A_1.safetensors'),
+                    ('07_evaluate', dict(run_dir=run), 'evaluate(**', 'run/evaluation_results.txt', 'run/report.html'),
+                    ('05_distill', SMALL | teachers | dict(outputs_dir=student), 'run(given', 'student/ckpt/G_A_1.safetensors')]
+        for name,parameters,result,*wanted in chapters:
+            wrong = chapter(name, env, work, parameters, result, *wanted)
+            if wrong:
+                failed += 1
+                print(f'FAIL {name}: {wrong}', flush=True)
+    print(f'{len(chapters)-failed} of {len(chapters)} chapters run after a plain installation, without {len(missing)} modules that are here ({time.time()-start:.0f} s)')
+    sys.exit(1 if failed else 0)
+
+if __name__ == '__main__': main()

@@ -7,7 +7,7 @@ __all__ = ['crop_resize', 'Augment', 'UnpairedImages', 'UnpairedDL', 'show_grid'
            'prepare_cityscapes', 'prepare_aligned']
 
 # %% ../nbs/01_data.ipynb #c003
-import math, random, warnings
+import math, random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable
@@ -15,8 +15,6 @@ from typing import Callable
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-
-warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning) # fastai 2.8 on torch 2.14
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
 from fastai.torch_core import to_device

@@ -9,7 +9,6 @@ __all__ = ['conv2d']
 from typing import Any
 
 import torch
-import cyclegan_nbdev.system.devices # before the first tensor: it asks for large pages
 import torch.nn.functional as F
 from torch import Tensor
 

@@ -37,8 +37,6 @@ def pick_device(
     return torch.device('cuda', device_id)
 
 # %% ../../nbs/system/devices.ipynb #mem1
-os.environ.setdefault('THP_MEM_ALLOC_ENABLE', '1') # large pages; torch reads it at its first tensor
-
 def keep_freed_memory(
     keep:bool=True # False: hand back to the system what is free now, and large pieces whenever they are freed
 ) -> None:

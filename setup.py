@@ -1,16 +1,24 @@
 "Everything about the package is in settings.ini; this file hands it to setuptools, and the papermill notebooks to the wheel."
 import json
+import re
 from configparser import ConfigParser
 from pathlib import Path
 from shlex import split
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 from setuptools.command.build_py import build_py
 
 config = ConfigParser(delimiters=['='])
 config.read('settings.ini', encoding='utf-8')
 cfg = config['DEFAULT']
 extras = {k.removesuffix('_requirements'): split(v) for k,v in cfg.items() if k.endswith('_requirements')}
+
+def long_description():
+    "The README with links that also work away from the repository."
+    text = Path('README.md').read_text(encoding='utf-8')
+    absolute = lambda kind: rf'\1{cfg["git_url"]}/{kind}/{cfg["branch"]}/'
+    text = re.sub(r'(!\[[^]]*\]\()(?!https?:)', absolute('raw'), text)
+    return re.sub(r'(\]\()(?!https?:|#)', absolute('blob'), text)
 
 class BuildWithNotebooks(build_py):
     "Puts the papermill notebooks, without outputs, into the package: who installs it has no clone."
@@ -27,13 +35,14 @@ class BuildWithNotebooks(build_py):
 
 setup(
     name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'],
-    author=cfg['author'], author_email=cfg['author_email'], url=cfg['git_url'], license='Apache-2.0',
-    long_description=Path('README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
-    classifiers=['Development Status :: 3 - Alpha', 'Intended Audience :: Developers',
-                 'Intended Audience :: Science/Research', 'Programming Language :: Python :: 3',
-                 'Topic :: Scientific/Engineering :: Image Processing'],
-    project_urls={'Documentation': cfg['doc_host'] + cfg['doc_baseurl']},
-    packages=find_packages(include=['cyclegan_nbdev*']),
+    author=cfg['author'], author_email=cfg['author_email'],
+    long_description=long_description(), long_description_content_type='text/markdown',
+    classifiers=['Development Status :: 3 - Alpha', 'Framework :: Jupyter', 'Intended Audience :: Developers',
+                 'Intended Audience :: Science/Research', 'Operating System :: MacOS', 'Operating System :: POSIX :: Linux',
+                 *(f'Programming Language :: Python :: 3{minor}' for minor in ('', '.11', '.12', '.13', '.14')),
+                 'Topic :: Scientific/Engineering :: Artificial Intelligence',
+                 'Topic :: Scientific/Engineering :: Image Processing', 'Typing :: Typed'],
+    packages=find_namespace_packages(include=['cyclegan_nbdev*']),
     package_data={'cyclegan_nbdev': ['py.typed', 'palettes/*.json']}, cmdclass={'build_py': BuildWithNotebooks},
     python_requires=f'>={cfg["min_python"]}', install_requires=split(cfg['requirements']), extras_require=extras,
     entry_points={'console_scripts': cfg['console_scripts'].split(),

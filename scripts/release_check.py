@@ -59,7 +59,7 @@ class Newcomer:
 
 def train_demo(c):
     make = [*c.told('make demo').split(), f"ARGS={' '.join(OPTIONS)} --max_epoch 1"]
-    c.do(*make, *([] if c.venv else ['-o', f'{c.bin.parent}/.ready', f'VENV={c.bin.parent}']))
+    c.do(*make, *([] if c.venv else ['-o', f'{c.bin.parent}/.installed', f'VENV={c.bin.parent}']))
     c.there('outputs/imgs/0_grid.png', 'outputs/imgs/1_grid.png', 'outputs/ckpt/G_A_1.safetensors')
     shutil.rmtree(c.clone/'outputs')
 

@@ -8,9 +8,11 @@ __all__ = ['default_cache_dir', 'ImageCache']
 # %% ../../nbs/io/cache.ipynb #k002
 import hashlib, json, math, os, shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Iterable, Iterator
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -24,54 +26,68 @@ from ..system.ranks import most, rank, world
 
 # %% ../../nbs/io/cache.ipynb #c006
 def default_cache_dir() -> Path:
-    "The folder of the decoded-image cache: `$XDG_CACHE_HOME` or `~/.cache`, then `cyclegan_nbdev`."
-    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')/'cyclegan_nbdev'
+    "The folder of the decoded-image cache: `$XDG_CACHE_HOME` or `~/.cache`, then `cyclegan_nbdev`. Raises `DataError` where there is no home folder."
+    try: return Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')/'cyclegan_nbdev'
+    except RuntimeError: raise DataError('cache_dir: this user has no home folder for the cache of decoded images; give a folder as cache_dir') from None
 
 def _decode(path:Path, in_planes:int, short_side:int|None) -> np.ndarray:
     "(C, H, W) uint8 or uint16, reduced channel by channel."
     x = read_picture(path, in_planes).pixels.transpose(2, 0, 1)
     h,w = x.shape[1:]
-    if not short_side or min(h, w) <= short_side: return x
+    if not short_side or min(h, w) <= short_side: return np.ascontiguousarray(x)
     size = [max(1, round(s*short_side/min(h, w))) for s in (w, h)]
     deep = x.dtype == np.uint16 # Pillow resizes bytes and floats
-    x = np.stack([np.asarray(Image.fromarray(c.astype(np.float32) if deep else c).resize(size, Image.Resampling.LANCZOS)) for c in x])
+    planes = [Image.fromarray(c.astype(np.float32) if deep else c) for c in x]
+    x = np.stack([np.asarray(c.resize(size, Image.Resampling.LANCZOS)) for c in planes])
     return x.round().clip(0, 65535).astype(np.uint16) if deep else x
 
 # %% ../../nbs/io/cache.ipynb #c007
+_ROW = np.dtype([('shape', '<i8', 3), ('itemsize', '<i8'), ('lo', '<i8'), ('hi', '<i8'), ('checksum', '<i8')]) # all 0: no readable image
+
 def _key(files:list, *how:Any) -> str:
-    "What a cache is called: it changes when a file or the way to decode it does. Raises `DataError`."
+    "The name of a cache: it changes when a file or the way to decode it does. Raises `DataError`."
     try: found = [stamp(f) for f in files]
     except FileNotFoundError as e: raise DataError(f'{e.filename}: the file is gone; was the folder changed during the run?') from None
-    return hashlib.sha256(json.dumps([3, *how, found]).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps([4, *how, found]).encode()).hexdigest()[:24]
 
-def _shapes(part:Path) -> np.ndarray|None:
-    "Channels, height, width and bytes of each image of a part; `None` unless they and the pixels are there, and belong together."
-    try: shapes = np.load(part/'shapes.npy')
-    except (OSError, ValueError, EOFError): return None
-    pixels = part/'pixels.bin'
-    return shapes if pixels.exists() and shapes.prod(1).sum() == pixels.stat().st_size else None
+def _sizes(index:np.ndarray) -> np.ndarray: return index['shape'].prod(1)*index['itemsize'] # bytes of each image
+
+def _read_index(part:Path) -> np.ndarray|None:
+    "The index of a part, a row for each image; `None` unless it is whole and fits the pixels."
+    try:
+        checksum,rows = (b := (part/'index.bin').read_bytes())[:4],b[4:]
+        n = (part/'pixels.bin').stat().st_size
+    except OSError: return None
+    if len(rows) % _ROW.itemsize or checksum != crc32(rows).to_bytes(4, 'little'): return None
+    index = np.frombuffer(rows, _ROW)
+    return index if _sizes(index).sum() == n else None
+
+def _row(a:np.ndarray) -> tuple: return a.shape,a.itemsize,a.min(),a.max(),crc32(a)
 
 def _write_part(part:Path, decoded:Iterable) -> Iterator[None]:
-    "Write the decoded images of a part, all or nothing; tells after each of them."
+    "Write the decoded images of a part, all or nothing; yields after each of them."
     tmp = temporary(part)
     try:
-        if part.exists() and _shapes(part) is None: shutil.rmtree(part, ignore_errors=True) # a power cut spoilt it
         tmp.mkdir(parents=True)
-        shapes = []
+        rows = []
         with open(tmp/'pixels.bin', 'wb') as f:
             for a in decoded:
-                shapes.append([*a.shape, a.itemsize]); f.write(a.tobytes())
+                rows.append(((0, 0, 0), 0, 0, 0, 0) if isinstance(a, DataError) else _row(a))
+                if not isinstance(a, DataError): f.write(a)
                 yield
-        np.save(tmp/'shapes.npy', np.array(shapes, np.int64))
+        index = np.array(rows, _ROW).tobytes()
+        (tmp/'index.bin').write_bytes(crc32(index).to_bytes(4, 'little') + index)
+        there = _read_index(part)
+        if there is None or there.tobytes() != index: shutil.rmtree(part, ignore_errors=True) # it is spoilt, or has images that can be read by now
         try: os.rename(tmp, part)
         except OSError: # another run was faster
-            if _shapes(part) is None: raise
+            if _read_index(part) is None: raise
     except OSError as e: raise DataError(f'{part.parent.parent}: the cache of decoded images cannot be written ({e.strerror or e}); cache_dir can be another folder') from None
     finally: shutil.rmtree(tmp, ignore_errors=True)
 
 # %% ../../nbs/io/cache.ipynb #41cc6eb3
 class ImageCache:
-    "The images of a folder, decoded once: tensors (C, H, W) of uint8, or from 16-bit files of float32, both from 0 to 255."
+    "The images of a folder, decoded once: tensors (C, H, W) of uint8, or from 16-bit files of float32, both from 0 to 255. Raises `DataError`."
     def __init__(self,
         files:list, # image files
         in_planes:int=3, # channels
@@ -80,31 +96,81 @@ class ImageCache:
         progress:bool=True, # show a progress bar while decoding
         together:bool=False # all processes of a launched run do this, and each decodes its share
     ) -> None:
-        self.files,self.decode,self.progress = files,partial(_decode, in_planes=in_planes, short_side=short_side),progress
-        self.path,self.per_part = Path(cache_dir or default_cache_dir())/_key(files, in_planes, short_side),max(8, math.ceil(len(files)/64))
-        self.parts = [self.path/f'{k:02}' for k in range(math.ceil(len(files)/self.per_part))]
+        self.decode,self.progress = partial(_decode, in_planes=in_planes, short_side=short_side),progress
+        self.path = Path(cache_dir or default_cache_dir())/_key(files, in_planes, short_side)
+        n = max(8, math.ceil(len(files)/64))
+        self.parts = {self.path/f'{k//n:02}': files[k:k+n] for k in range(0, len(files), n)}
+        parts = [*self.parts]
         if together:
-            self._fill(self.parts[rank()::world()])
+            self._fill(parts[rank()::world()])
             most(0) # all have done their share
-        first = rank()*len(self.parts)//world()
-        self._fill(self.parts[first:] + self.parts[:first])
-        shapes:list[Any] = [_shapes(p) for p in self.parts] # all there now
-        self.shapes,self.ends = np.concatenate(shapes),np.concatenate([s.prod(1).cumsum() for s in shapes]) # ends within the part
+        first = rank()*len(parts)//world()
+        self._fill(parts[first:] + parts[:first])
+        self._open(files)
+
+    def _open(self, files:list) -> None:
+        found = [_read_index(p) for p in self.parts]
+        if any(i is None for i in found): raise DataError(f'{self.path}: the cache of decoded images was removed while it was opened; run the command again')
+        index = np.concatenate(found)
+        pixels = [p/'pixels.bin' for p,i in zip(self.parts, found) for _ in i]
+        ends = np.concatenate([_sizes(i).cumsum() for i in found]) # within the part
+        whole = np.flatnonzero(index['itemsize'])
+        self.index,self.starts = index[whole],(ends - _sizes(index))[whole]
+        self.files,self.pixels = [files[i] for i in whole],[pixels[i] for i in whole]
+        self.broken = [files[i] for i in np.flatnonzero(index['itemsize'] == 0)] # files that could not be read
+
+    def _attempt(self, path:Path) -> np.ndarray|DataError:
+        try: return self.decode(path)
+        except DataError as e: return e
+
+    def _is_whole(self, part:Path) -> bool:
+        "Whether a part is there; one with broken images counts only as long as they cannot be read."
+        index = _read_index(part)
+        if index is None or len(index) != len(self.parts[part]): return False
+        broken = np.flatnonzero(index['itemsize'] == 0)
+        return all(isinstance(self._attempt(self.parts[part][i]), DataError) for i in broken)
 
     def _fill(self, parts:list[Path]) -> None:
         "Make what is missing of these parts."
-        todo = {p:self.files[k:k+self.per_part] for p in parts for k in [int(p.name)*self.per_part] if _shapes(p) is None}
+        todo = {p:self.parts[p] for p in parts if not self._is_whole(p)}
         if not todo: return
         remove_leftovers(self.path.parent) # what killed processes of this machine began
+        readable,broken = 0,0
+        def noted(decoded:Iterable) -> Iterator:
+            nonlocal readable,broken
+            for a in decoded:
+                if isinstance(a, DataError): broken += 1
+                else: readable += 1
+                if not readable and broken == 100: raise DataError(f'none of the first 100 images can be used: {a}') # wrong options rather than broken files
+                yield a
         def decoded() -> Iterator[None]:
             with ThreadPoolExecutor() as pool:
                 for p,files in todo.items():
-                    if _shapes(p) is None: yield from _write_part(p, pool.map(self.decode, files))
+                    if not self._is_whole(p): yield from _write_part(p, noted(pool.map(self._attempt, files)))
         for _ in progress_bar(decoded(), 'decoding images', sum(map(len, todo.values())), self.progress): pass
+
+    @property
+    def shapes(self) -> np.ndarray: return self.index['shape'] # (images, 3): channels, height and width
+    @property
+    def checksum(self) -> str:
+        "Changes with the contents of the images, whatever their names and times."
+        return hashlib.sha256(self.index.tobytes()).hexdigest()[:16]
+
+    def _bytes(self, i:int) -> np.ndarray:
+        "The stored bytes of an image; what the disk has spoilt is decoded again and put back. Raises `DataError` where other pixels come of it."
+        row,n = self.index[i],int(_sizes(self.index[i:i+1])[0])
+        x = np.zeros(0, np.uint8)
+        with suppress(OSError): x = np.fromfile(self.pixels[i], np.uint8, n, offset=self.starts[i])
+        if crc32(x) == row['checksum']: return x
+        x = self.decode(self.files[i]).reshape(-1).view(np.uint8)
+        if crc32(x) != row['checksum']: raise DataError(f'{self.files[i]}: it has other pixels than when it was first decoded; was it changed? Remove {self.path} to decode all images again')
+        with suppress(OSError), open(self.pixels[i], 'r+b') as f:
+            f.seek(self.starts[i])
+            f.write(x)
+        return x
 
     def __len__(self) -> int: return len(self.files)
     def __getitem__(self, i:int) -> Tensor:
-        *shape,size = self.shapes[i]
-        n = self.shapes[i].prod()
-        x = np.fromfile(self.parts[i//self.per_part]/'pixels.bin', np.uint8, n, offset=self.ends[i]-n)
-        return torch.from_numpy(x.reshape(shape) if size == 1 else x.view(np.uint16).reshape(shape)/np.float32(257))
+        x,shape = self._bytes(i),self.shapes[i]
+        if self.index[i]['itemsize'] == 1: return torch.from_numpy(x.reshape(shape))
+        return torch.from_numpy(x.view(np.uint16).reshape(shape)/np.float32(257))

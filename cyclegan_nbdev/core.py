@@ -118,6 +118,7 @@ class DataOptions:
         ('resized_crop', 'resize_and_crop', 'crop', 'scale_width', 'scale_width_and_crop'))
     load_size:int|None = option(None, 'side (or width) to resize to before cropping; None: image_size * 286/256', lo=8)
     cache_dir:str|None = option(None, 'folder of the decoded-image cache; None: ~/.cache/cyclegan_nbdev')
+    skip_broken:bool = option(False, 'leave out images that cannot be read, with a notice; False: name them and stop')
 
 # %% ../nbs/00_core.ipynb #c015
 @dataclass(frozen=True)
@@ -248,7 +249,7 @@ def _check_network(o:'Options') -> None:
         most = max(n for n in range(30) if o.image_size % 2**n == 0)
         if not 2 <= o.gl_num <= most: raise OptionError('gl_num', o.gl_num,
             f'model=unet halves the image gl_num times, so image_size={o.image_size} allows 2 to {most}')
-    if o.image_size // 2**o.dl_num < 3: raise OptionError('dl_num', o.dl_num,
+    if o.image_size < o.least_side: raise OptionError('dl_num', o.dl_num,
         f'too many halvings for image_size={o.image_size}: nothing would be left of the discriminator\'s output')
 
 def _check_distillation(o:'Options') -> None:
@@ -284,6 +285,8 @@ class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOpti
 
     @property
     def multiple(self) -> int: return 2**self.gl_num if self.model == 'unet' else 4 # of which the networks need the sides of images
+    @property
+    def least_side(self) -> int: return max(3*2**self.dl_num, 8) # of an image that a discriminator and a generator can work on
     @property
     def side_before_crop(self) -> int: return self.load_size or round(self.image_size*286/256)
 

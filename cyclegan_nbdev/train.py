@@ -97,7 +97,7 @@ def _train(o:Options, run:RunFolder, state:dict|None, demo:dict, cbs:list) -> Le
     CycleGAN(o) # a wrong checkpoint is noticed before anything is written
     score = ScoreCallback(folder, o) # so are a wrong palette and missing weights
     if o.dataroot:
-        dls = unpaired_dls(o, device)
+        dls = unpaired_dls(o, device, say=say)
         score.images(o.dataroot, dls.valid)
     run.begin(state, {k:getattr(o, k) for k in ('dataroot', 'G_A_ckpt', 'G_B_ckpt', 'D_A_ckpt', 'D_B_ckpt', 'GT_A_ckpt', 'GT_B_ckpt')})
     if not o.dataroot:

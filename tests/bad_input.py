@@ -293,6 +293,50 @@ def folders():
     refused('output_dir is a file', 'scenes', dict(output_dir=ROOT/'img/whole.png', n_train=1, n_test=1), 1, 'whole.png')
     refused('output_dir in /proc', 'scenes', dict(output_dir='/proc/x', n_train=1, n_test=1), 1, '/proc/x')
 
+# what is in a data set
+
+def data_sets():
+    "Broken images, hidden folders, links, other endings, long pictures."
+    def copy(name):
+        shutil.copytree(ROOT/'scenes', ROOT/'sets'/name)
+        return ROOT/'sets'/name
+    trained = lambda: not (OUT/'ckpt/G_A_1.safetensors').exists() and 'no checkpoint'
+    train = lambda root, **o: TINY | dict(dataroot=root) | o
+    broken = copy('broken')
+    for f in ('trainA/x.png', 'trainA/y.png', 'trainB/z.jpg', 'testA/00000.png'): (broken/f).write_bytes(b'no image')
+    refused('all broken images at once', 'train', train(broken), 1, '4 of 9 images', 'trainA/x.png', 'trainA/y.png', 'trainB/z.jpg', 'testA/00000.png', 'skip_broken=True')
+    refused('the same from the cache', 'train', train(broken), 1, '4 of 9 images', 'trainA/x.png', 'testA/00000.png')
+    refused('nothing left of testA', 'train', train(broken, skip_broken=True), 1, 'testA', 'none of its images')
+    many = copy('many broken')
+    for i in range(12): (many/f'trainB/x{i:02}.png').write_bytes(b'no image')
+    refused('a dozen broken images', 'train', train(many), 1, 'x09.png', 'and 2 more')
+    def left_out():
+        code,out,err = call('train', argv_of(train(many, skip_broken=True)))
+        return f'{code} {out} {err}' if code or err or 'skip_broken: 12 of 18 images are left out' not in out else trained()
+    CASES.append(('train: skip_broken leaves them out', left_out))
+    mixed = copy('mixed kinds')
+    for d in ('.ipynb_checkpoints', '@eaDir'): (mixed/'trainA'/d).mkdir(); (mixed/'trainA'/d/'x.png').write_bytes(b'no image')
+    for f in ('a.txt', 'b.md', 'c.txt'): (mixed/'trainA'/f).write_text('x')
+    (mixed/'trainA/up').symlink_to('..'); (mixed/'trainB/self').symlink_to('self')
+    def counted():
+        code,out,err = call('train', argv_of(train(mixed)))
+        line = f'{mixed}/trainA: 3 files with other endings left out (.txt, .md)'
+        return f'{code} {out} {err}' if code or err or out.count('with other endings') != 1 or line not in out else trained()
+    CASES.append(('train: what is left out of a folder is counted', counted))
+    deep = copy('deep')
+    (deep/'trainA'/'/'.join('d'*300)).mkdir(parents=True)
+    refused('folders 300 deep', 'train', train(deep), 1, 'trainA', 'more than 200 folders in each other')
+    long = copy('long')
+    for d in 'AB': photo((1800, 64)).save(long/f'train{d}/long.png')
+    for o in (dict(image_size=32), dict(image_size=64), dict(image_size=32, model='unet', gl_num=3)):
+        for dry in ((), ('--dry_run', 'True')):
+            refused(f'a long picture by scale_width {o} {dry}', 'train', [*argv_of(train(long, preprocess='scale_width', **o)), *dry], 1, 'long.png', 'scale_width_and_crop')
+    works('a long picture by scale_width_and_crop', 'train', train(long, preprocess='scale_width_and_crop'), trained)
+    odd = ROOT/'sets'/os.fsdecode(b'caf\xe9')
+    shutil.copytree(ROOT/'scenes', odd)
+    (odd/'trainA/00000.png').rename(odd/'trainA'/os.fsdecode(b'\xff.png'))
+    works('names that are not UTF-8', 'train', train(odd), trained)
+
 # options
 
 def options():
@@ -535,7 +579,7 @@ def _hung(*_):
 def main():
     word,start,failed = ' '.join(sys.argv[1:]),time.time(),0
     setup()
-    for part in (unreadable_images, readable_images, arrays, folders, options, checkpoints, runs, elsewhere, sweeps, processes): part()
+    for part in (unreadable_images, readable_images, arrays, folders, data_sets, options, checkpoints, runs, elsewhere, sweeps, processes): part()
     CASES.append(('nothing else was written', untouched(tree())))
     signal.signal(signal.SIGALRM, _hung)
     mine = [c for c in CASES if word in c[0]]

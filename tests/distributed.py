@@ -179,15 +179,15 @@ def many_images(tmp):
 
 def cache_together(tmp):
     "A cache built by 2 processes, one of them killed: the next 2 decode what is missing, each image once."
-    from cyclegan_nbdev.data import _shapes
+    from cyclegan_nbdev.io.cache import _read_index
     n,folder,cache = args.images,many_images(tmp),tmp/'many_cache'
     begin = lambda: torchrun(2, __file__, '--cache', folder, '--cache_dir', cache)
     p = begin()
     while len(logged(cache)) < n/3: time.sleep(.02)
     os.kill(child_of(p)[-1], signal.SIGKILL)
     end(p, 1)
-    before,parts = logged(cache),[d for d in sorted(cache.glob('*/*')) if _shapes(d) is not None]
-    kept = sum(len(_shapes(d)) for d in parts)
+    before,parts = logged(cache),[d for d in sorted(cache.glob('*/*')) if _read_index(d) is not None]
+    kept = sum(len(_read_index(d)) for d in parts)
     assert 0 < kept < n, kept
     for f in tmp.glob('many_cache.*.log'): f.unlink()
     said,again = end(begin()),logged(cache)

@@ -218,38 +218,60 @@ def save_picture(
 
 # %% ../../nbs/io/pictures.ipynb #p901
 import os, sys
+from collections import Counter
+from heapq import heappop, heappush
 from fastcore.imports import IN_NOTEBOOK
 from matplotlib import get_data_path
 from PIL import ImageDraw, ImageFont
 from tqdm import tqdm
 from typing import Any, Iterable, Iterator
 
-from ..system.files import is_folder, remote_files
+from ..system.files import is_folder, is_hidden, remote_files
 
 # %% ../../nbs/io/pictures.ipynb #3d9c7aad
 IMAGE_EXTENSIONS = {'.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp'}
 
-def _files(folder:str|Path) -> Iterator[str]:
-    "All files below a folder; links to folders are not followed."
-    with os.scandir(folder) as found:
-        for f in found:
-            if f.is_dir(follow_symlinks=False): yield from _files(f.path)
-            elif f.is_file(): yield f.path
+_DEEPEST = 200 # folders in each other; what works on paths calls itself once for each
+
+def _files(top:str) -> Iterator[str]:
+    "All files below a folder that are not hidden; each real folder once, by its own name rather than a link's. Raises `DataError` or `OSError`."
+    seen,folders,links = set(),[top],list[str]()
+    while folders or links:
+        folder = folders.pop() if folders else heappop(links)
+        if folder.count(os.sep) - top.count(os.sep) > _DEEPEST: raise DataError(f'{top}: more than {_DEEPEST} folders in each other; give a folder further down')
+        if (real := os.path.realpath(folder)) in seen: continue
+        seen.add(real)
+        with os.scandir(folder) as found:
+            for f in found:
+                if is_hidden(f.name): continue
+                if f.is_symlink():
+                    if os.path.isdir(f.path): heappush(links, f.path)
+                    elif os.path.isfile(f.path): yield f.path
+                elif f.is_dir(): folders.append(f.path)
+                elif f.is_file(): yield f.path
 
 def find_images(
     folder:str|Path, # or URL, searched with all its subfolders
-    most:int|None=None # at most this many, in alphabetical order
+    most:int|None=None, # at most this many, in alphabetical order
+    say:Callable[[str], object]|None=None # gets a line about files that are left out
 ) -> list[Path]:
     "The image files under a folder, sorted. Raises `DataError` where there are none."
     folder = place(folder)
     if not is_folder(folder): raise DataError(f'{folder}: no such folder')
     plain = isinstance(folder, Path)
-    try: found:list[Any] = sorted(_files(folder), key=lambda f: f.split(os.sep)) if plain else remote_files(folder)
+    try: found:list[Any] = sorted(_files(str(folder)), key=lambda f: f.split(os.sep)) if plain else remote_files(folder)
     except OSError as e: raise DataError(f'{e.filename}: cannot be listed ({e.strerror})') from None
-    names = (os.path.basename(f) if plain else f.name for f in found) # `Path` would be slow on many
-    files = [f for f,n in zip(found, names) if os.path.splitext(n)[1].lower() in IMAGE_EXTENSIONS and not n.startswith('.')]
+    endings = [os.path.splitext(f if plain else f.name)[1].lower() for f in found] # `Path` would be slow on many
+    files = [f for f,e in zip(found, endings) if e in IMAGE_EXTENSIONS]
     if not files: raise DataError(f'{folder}: no images in it ({", ".join(sorted(IMAGE_EXTENSIONS))})')
+    if say and (other := Counter(e for e in endings if e not in IMAGE_EXTENSIONS)): say(f'{folder}: {_left_out(other)}')
     return [Path(f) for f in files[:most]] if plain else files[:most]
+
+def _left_out(endings:Counter) -> str:
+    "How many files have which endings, the most frequent first."
+    n = endings.total()
+    named = [e or 'none' for e,_ in endings.most_common(5)]
+    return f'{n} {"file" if n == 1 else "files"} with other endings left out ({", ".join(named)}{", ..." if len(endings) > 5 else ""})'
 
 def read_image(
     path:str|Path, # an image file

@@ -107,7 +107,7 @@ def next_pass(
     return order
 
 # %% ../../nbs/run/resume.ipynb #c021
-HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette', 'eval_epochs', 'extractor', 'best_metric', 'checkpoint_activations',
+HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'skip_broken', 'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette', 'eval_epochs', 'extractor', 'best_metric', 'checkpoint_activations',
             'resume', 'save_state_minutes') # they leave the method alone (with another `device_num`, or `checkpoint_activations` and dropout, other random numbers are drawn); whether the images in dataroot are the same is looked at by itself
 @contextmanager
 def _fits(path:Path) -> Iterator[None]:

@@ -46,9 +46,9 @@ def test_pairs(
     most:int|None=None # at most this many pairs
 ) -> list: # (name, number of the image in the loader's A, file of the label map)
     "Pair the test photos with label maps of the same name. Raises `DataError` where there are none."
-    number = {f:i for i,f in enumerate(dl.dataset.A.files)}
+    number,labels = {f:i for i,f in enumerate(dl.dataset.A.files)},{*dl.dataset.B.files} # broken images are in neither
     pairs = match_files(place(root)/'testA', place(root)/'testB').pairs
-    return [(name, number[a], b) for name,(a,b) in pairs.items() if a in number][:most]
+    return [(name, number[a], b) for name,(a,b) in pairs.items() if a in number and b in labels][:most]
 
 @torch.no_grad()
 def translations(

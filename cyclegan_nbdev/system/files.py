@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['temporary', 'atomic_path', 'remove_leftovers', 'atomic_folder', 'read_numbers', 'place', 'is_folder',
-           'check_dataroot', 'below', 'remote_files', 'local_file', 'stamp']
+           'check_dataroot', 'below', 'is_hidden', 'remote_files', 'local_file', 'stamp']
 
 # %% ../../nbs/system/files.ipynb #f002
 import csv, io, itertools, json, os, shutil, socket, tempfile, threading
@@ -138,9 +138,19 @@ def below(
     name = file.path.strip('/')
     return PurePosixPath(name if file.protocol == 'tar' else name.removeprefix(folder.path.strip('/')).strip('/'))
 
+_ADDED = {'@eadir', '@recycle', '#recycle', '#snapshot', '$recycle.bin', '__macosx', 'thumbs.db', 'desktop.ini', 'lost+found'}
+
+def is_hidden(
+    name:str # of a file or folder, without its path
+) -> bool:
+    "Whether a file or folder is none of the user's data: a dot file, or what a file manager or a network drive adds."
+    return name.startswith('.') or name.lower() in _ADDED
+
 def _members(folder:Any) -> list:
+    "The files below a remote folder that are not hidden."
     prefix = folder.path.strip('/')
-    return [folder/rest for name in folder.fs.find(folder.path) if (rest := name.strip('/').removeprefix(prefix).strip('/'))]
+    names = [name.strip('/').removeprefix(prefix).strip('/') for name in folder.fs.find(folder.path)]
+    return [folder/name for name in names if name and not any(map(is_hidden, name.split('/')))]
 
 def remote_files(
     folder:Any, # a folder from `place`, not a plain one

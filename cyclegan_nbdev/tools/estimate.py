@@ -7,20 +7,24 @@ __all__ = ['StepCost', 'MacCounter', 'step_cost', 'measure_step', 'dry_run']
 
 # %% ../../nbs/tools/estimate.ipynb #c003
 import math, time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
 import psutil
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from ..core import Options, with_demo
-from ..system.files import check_dataroot, place
+from ..system.files import check_dataroot, local_file, place
 from ..system.devices import pick_device
-from ..io.pictures import find_images
+from ..data import Augment, check_sizes, stored_side
+from ..io.cache import stored_size
+from ..io.pictures import find_images, read_picture
 from ..losses import CycleGANLoss
 from ..model import CycleGAN
 from ..networks import Network
@@ -45,18 +49,19 @@ class MacCounter(TorchDispatchMode):
         return out
 
 # %% ../../nbs/tools/estimate.ipynb #c006b
-def _image(o:Options, device:torch.device|str) -> Tensor:
-    side = o.side_before_crop if o.preprocess == 'scale_width' else o.image_size # as wide as high
-    side = max(side//o.multiple, 1)*o.multiple
-    return torch.rand(o.batch_size, o.in_planes, side, side, device=device)*2 - 1
+def _image(o:Options, size:tuple|None, device:torch.device|str) -> Tensor:
+    "A batch of noise; without a size of square images."
+    if not size: size = Augment(o).box(o.image_size, o.image_size)[1]
+    return torch.rand(o.batch_size, o.in_planes, *size, device=device)*2 - 1
 
 def _bare(o:Options) -> Options: return o.replace(G_A_ckpt=None, G_B_ckpt=None, D_A_ckpt=None, D_B_ckpt=None)
 
 def step_cost(
-    o:Options # of the run
+    o:Options, # of the run
+    size:tuple|None=None # height and width of the images in pixels; None: those of square files
 ) -> StepCost:
     "Count a step without computing it, in fp32 and as on a GPU: with bf16, or by `convolution.conv2d` on a CPU, it keeps less."
-    with torch.device('meta'): model,A,B = CycleGAN(_bare(o).replace(precision='fp32')),_image(o, 'meta'),_image(o, 'meta')
+    with torch.device('meta'): model,A,B = CycleGAN(_bare(o).replace(precision='fp32')),_image(o, size, 'meta'),_image(o, size, 'meta')
     params = {role:sum(p.numel() for p in getattr(model, role).parameters()) for role in ('G_A', 'G_B', 'D_A', 'D_B')}
     weights,kept = {p.untyped_storage()._cdata for p in model.parameters()},{}
     def keep(t:Tensor) -> Tensor:
@@ -73,20 +78,34 @@ def step_cost(
     return StepCost(params, counter.macs, sum(s.nbytes() for s in kept.values()), fixed)
 
 # %% ../../nbs/tools/estimate.ipynb #c014
-def _steps(o:Options) -> int:
-    "Steps of an epoch."
-    if not o.dataroot: return math.ceil(min(200, o.max_dataset_size or 200)/o.batch_size)
-    return math.ceil(max(len(find_images(place(o.dataroot)/f'train{d}', o.max_dataset_size)) for d in 'AB')/o.batch_size)
+def _file_size(path:Any, in_planes:int) -> tuple[int, int]:
+    "Height and width of an image that stands upright, from the head of its file where that tells. Raises `DataError`."
+    with suppress(OSError, ValueError, SyntaxError), local_file(path) as f, Image.open(f) as im:
+        return im.size if im.getexif().get(274, 1) > 4 else im.size[::-1]
+    return read_picture(path, in_planes).pixels.shape[:2]
+
+def _epoch(o:Options) -> tuple[int, list]:
+    "Steps of an epoch, and the sizes of the images in them. Raises `OptionError` or `DataError` as a run does."
+    if not o.dataroot: return math.ceil(min(200, o.max_dataset_size or 200)/o.batch_size),[]
+    n,sizes = 0,[]
+    for d in 'AB':
+        files = find_images(place(o.dataroot)/f'train{d}', o.max_dataset_size)
+        n = max(n, len(files))
+        measured = o.use_random and o.preprocess in ('crop', 'scale_width') # all others give squares
+        stored = [stored_size(*_file_size(f, o.in_planes), stored_side(o)) for f in files] if measured else [None]*len(files)
+        sizes += check_sizes(files, stored, o)
+    return math.ceil(n/o.batch_size),sizes
 
 def measure_step(
     o:Options, # of the run
     device:torch.device|str='cpu', # where it will run
+    size:tuple|None=None, # height and width of the images in pixels; None: those of square files
     n:int=3 # steps to measure, after one to warm up
 ) -> float: # seconds
     "Time a step on images of noise, without what reads and prepares images."
     model,loss = CycleGAN(_bare(o)).to(device),CycleGANLoss(o)
     opt,wait = torch.optim.Adam(model.parameters(), lr=1e-9, fused=True),torch.cuda.synchronize if torch.device(device).type == 'cuda' else lambda: None
-    A,B = _image(o, device),_image(o, device)
+    A,B = _image(o, size, device),_image(o, size, device)
     for i in range(n+1):
         if i == 1: wait(); start = time.perf_counter()
         loss(model(A, B), A, B).backward()
@@ -102,13 +121,16 @@ def dry_run(
     "What a run would take; writes nothing. Raises `OptionError` or `DataError`."
     o = Options.of(with_demo(resumed_options(given))[0])
     check_dataroot(o.dataroot)
-    device,steps,cost = pick_device(o.platform, o.device_id),_steps(o),step_cost(o)
+    steps,sizes = _epoch(o)
+    largest = max(sizes, key=math.prod, default=None)
+    device,cost = pick_device(o.platform, o.device_id),step_cost(o, largest)
     there = torch.cuda.mem_get_info(device)[0] if device.type == 'cuda' else psutil.virtual_memory().available
     needed,n = cost.fixed + cost.activations,cost.parameters
     lines = [f"parameters  {n['G_A']/1e6:.3f} M in each generator, {n['D_A']/1e6:.3f} M in each discriminator",
              f'arithmetic  {cost.macs/1e9:.1f} GMACs a step, forward and backward',
              f'memory      about {needed/2**30:.2f} GiB: {cost.activations/2**30:.2f} for activations, {cost.fixed/2**30:.2f} for weights, Adam, pools; {there/2**30:.1f} GiB are free on {device}',
              f'steps       {steps} an epoch, {steps*o.max_epoch} in {o.max_epoch} epochs'] + ['            the teachers of the distillation come on top']*o.kd
+    if largest and len({*sizes}) > 1: lines.append(f'images      of {len({*sizes})} sizes; memory and time are those of the largest, {largest[1]}x{largest[0]} pixels')
     if needed > there: return '\n'.join([*lines, 'time        not measured: this would not fit into memory; lower batch_size, image_size or ngf'])
-    with memory_errors(o): seconds = measure_step(o, device)
+    with memory_errors(o): seconds = measure_step(o, device, largest)
     return '\n'.join([*lines, f'time        {seconds*1000:.0f} ms a step on {device} (3 steps measured): about {_hours(seconds*steps*o.max_epoch)}, without reading, saving and samples'])

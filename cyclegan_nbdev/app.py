@@ -19,7 +19,7 @@ from PIL import Image
 from .io.checkpoint import check_role
 from .core import CycleGANError, DataError, OptionError, why
 from .system.files import read_numbers
-from .io.pictures import IMAGE_EXTENSIONS, find_images
+from .io.pictures import WRITABLE, find_images
 from .io.scenes import street_scene
 from .metrics.distances import DISTANCES
 from .io.pictures import Picture, read_picture, save_picture, to_pil
@@ -120,7 +120,7 @@ def translate_many(
     out,total,shown = Path(folder)/f'fake_{"BA"["AB".index(domain)]}',Report(),list[tuple]()
     for i,src in enumerate(map(Path, paths)):
         step(i, len(paths))
-        ending = src.suffix if src.suffix.lower() in IMAGE_EXTENSIONS else '.png'
+        ending = src.suffix if src.suffix.lower() in WRITABLE else '.png'
         dst = next(p for k in range(len(paths)) if not (p := out/f'{src.stem}{f"_{k+1}" if k else ""}{ending}').exists())
         try: check_size(src, most)
         except DataError as e: total.failed[src] = str(e).removeprefix(f'{src.name}: '); continue
@@ -169,7 +169,7 @@ def _ways(ts:dict) -> list[tuple[str, str]]:
 def _full_size(folder:str|Path, path:str|Path, p:Picture) -> str:
     "The translation as a file of the kind that came in."
     src = Path(path)
-    to = Path(folder)/f'{src.stem}_translated{src.suffix if src.suffix.lower() in IMAGE_EXTENSIONS else ".png"}'
+    to = Path(folder)/f'{src.stem}_translated{src.suffix if src.suffix.lower() in WRITABLE else ".png"}'
     save_picture(to, p)
     return str(to)
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from .core import DataError, OptionError, Options, at_least
 from .io.cache import ImageCache, check_readable
-from .io.pictures import IMAGE_EXTENSIONS, Picture, find_images, image_grid, progress_bar, read_image, read_picture, save_picture
+from .io.pictures import WRITABLE, Picture, find_images, image_grid, progress_bar, read_image, read_picture, save_picture
 from .system.files import atomic_folder, atomic_path, check_dataroot, is_folder, place
 from .system.ranks import rank, share_of_epoch
 
@@ -238,7 +238,7 @@ def prepare_cityscapes(
 def _check_format(**given:str) -> None:
     "Raise `OptionError` unless all are file types of images."
     for name,v in given.items():
-        if f'.{v}' not in IMAGE_EXTENSIONS: raise OptionError(name, v, f"allowed: {', '.join(sorted(e[1:] for e in IMAGE_EXTENSIONS))}")
+        if f'.{v}' not in WRITABLE: raise OptionError(name, v, f"allowed: {', '.join(e[1:] for e in WRITABLE)}")
 
 def _write_all(jobs:list, output_dir:str|Path, write:Callable) -> dict[str, int]:
     "Run `(source, folder, name, how)` jobs with a progress bar; count the files in each folder."

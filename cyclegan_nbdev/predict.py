@@ -25,7 +25,7 @@ from .io.checkpoint import check_role, load_network
 from .core import CycleGANError, DataError, OptionError
 from .system.files import is_folder, place, remove_leftovers
 from .system.devices import keep_freed_memory, pick_device
-from .io.pictures import IMAGE_EXTENSIONS, find_images
+from .io.pictures import IMAGE_EXTENSIONS, WRITABLE, find_images
 from .networks import multiple
 from .io.pictures import Picture, as_picture, read_picture, save_picture, to_pil
 from .system.ranks import from_first, gathered, process_group, rank, world
@@ -181,7 +181,7 @@ def find_inputs(
 
 def _targets(found:dict, folder:str|Path, format:str|None) -> dict[Path, Path]:
     "Where each result goes: the input's name, with another ending if the format asks for it."
-    ends = {f:f'.{format}' if format else f.suffix if f.suffix.lower() in IMAGE_EXTENSIONS else '.png' for f in found}
+    ends = {f:f'.{format}' if format else f.suffix if f.suffix.lower() in WRITABLE else '.png' for f in found}
     to = {f:p.with_suffix(ends[f]) for f,p in found.items()}
     times = Counter(to.values())
     return {f:Path(folder)/(p.with_name(found[f].name + ends[f]) if times[p] > 1 else p) for f,p in to.items()}

@@ -64,7 +64,7 @@ def _random_box(h:int, w:int) -> tuple:
 class Augment:
     "From stored images to what the networks see; on the device of the images."
     def __init__(self,
-        o:Options, # `preprocess`, `image_size`, `load_size`, `use_random` and, for the multiple a network needs, `model` and `gl_num`
+        o:Options, # `preprocess`, `image_size`, `load_size`, `use_random`; `model` and `gl_num` for the multiple
         train:bool=True # False: the whole image, resized to a square
     ) -> None:
         self.mode = o.preprocess if train and o.use_random else 'square'
@@ -73,7 +73,7 @@ class Augment:
 
     def box(self,
         h:int, w:int # size of the stored image
-    ) -> tuple: # (top, left, height, width) to cut out, (height, width) of the result, whether pixels outside the box count
+    ) -> tuple: # (top, left, height, width) to cut out, (height, width) of the result, whether pixels outside count
         "Draw what to cut out of one image."
         s,load = self.size,self.load
         if self.mode == 'square': return (0, 0, h, w), (s, s), False
@@ -84,7 +84,8 @@ class Augment:
         if self.mode == 'crop': full = (h, w)
         elif self.mode == 'resize_and_crop': full = (load, load)
         else: full = (max(s, round(h*load/w)), load) # scale_width_and_crop
-        if min(full) < s: raise DataError(f'an image of {w}x{h} pixels is smaller than image_size={s}: preprocess=crop cannot cut it out; use resize_and_crop')
+        if min(full) < s: raise DataError(f'an image of {w}x{h} pixels is smaller than image_size={s}: '
+                                          'preprocess=crop cannot cut it out; use resize_and_crop')
         top,left = random.randint(0, full[0]-s),random.randint(0, full[1]-s)
         return (top*h/full[0], left*w/full[1], s*h/full[0], s*w/full[1]), (s, s), True
 
@@ -94,7 +95,8 @@ class Augment:
     ) -> Tensor: # (N, C, height, width) in [-1, 1]
         "Cut, resize and flip a batch."
         boxes,sizes,outside = zip(*[self.box(h, w) for h,w in hw])
-        if len(set(sizes)) > 1: raise OptionError('batch_size', len(sizes), f'preprocess={self.mode} gave images of different sizes, which fit one batch only with batch_size=1')
+        if len(set(sizes)) > 1: raise OptionError('batch_size', len(sizes),
+            f'preprocess={self.mode} gave images of different sizes, which fit one batch only with batch_size=1')
         plan = [[*b, 0, 0, *size, self.flip and random.random() < .5] for b,size in zip(boxes, hw)]
         p = torch.tensor(plan, dtype=torch.float32).to(x.device, non_blocking=True) # once, and a GPU is not waited for
         return crop_resize(x, p[:,:4], sizes[0], p[:,8] > 0, p[:,4:8] if outside[0] else None)
@@ -176,14 +178,18 @@ def check_sizes(
     if not o.use_random or o.preprocess not in ('crop', 'scale_width'): return [(o.image_size, o.image_size)]*len(files)
     if o.preprocess == 'crop':
         for f,size in zip(files, sizes):
-            if min(size) < o.image_size: raise DataError(f'{f}: smaller than image_size={o.image_size}: preprocess=crop cannot cut it out; use resize_and_crop')
+            if min(size) >= o.image_size: continue
+            raise DataError(f'{f}: smaller than image_size={o.image_size}: '
+                            'preprocess=crop cannot cut it out; use resize_and_crop')
         return [(o.image_size, o.image_size)]*len(files)
     augment = Augment(o)
     seen = [augment.box(h, w)[1] for h,w in sizes]
     for f,(h,w) in zip(files, seen):
-        if h < o.least_side: raise DataError(f'{f}: preprocess=scale_width makes it {w}x{h} pixels, and the networks need a height of at least {o.least_side}; use scale_width_and_crop or a larger load_size')
+        if h >= o.least_side: continue
+        raise DataError(f'{f}: preprocess=scale_width makes it {w}x{h} pixels, and the networks need '
+                        f'a height of at least {o.least_side}; use scale_width_and_crop or a larger load_size')
     if o.batch_size > 1 and len(set(seen)) > 1: raise OptionError('batch_size', o.batch_size,
-        f'preprocess=scale_width gives {files[0].parent} images of different sizes, which fit one batch only with batch_size=1')
+        f'by preprocess=scale_width images in {files[0].parent} differ in size; they fit one batch only with batch_size=1')
     return seen
 
 def unpaired_dls(
@@ -196,9 +202,13 @@ def unpaired_dls(
     if o.dataroot is None: raise OptionError('dataroot', None, 'give a folder with trainA and trainB')
     root = place(o.dataroot)
     check_dataroot(root)
+    names = ['trainA', 'trainB']
     tested = is_folder(root/'testA') and is_folder(root/'testB')
-    found = {d:find_images(root/d, o.max_dataset_size, say) for d in ['trainA', 'trainB', *(['testA', 'testB'] if tested else [])]}
-    caches = {d:ImageCache(files, o.in_planes, stored_side(o), o.cache_dir, progress and rank() == 0, together=True) for d,files in found.items()}
+    if tested: names += ['testA', 'testB']
+    found = {d:find_images(root/d, o.max_dataset_size, say) for d in names}
+    def cache(files:list) -> ImageCache:
+        return ImageCache(files, o.in_planes, stored_side(o), o.cache_dir, progress and rank() == 0, together=True)
+    caches = {d:cache(files) for d,files in found.items()}
     notice = check_readable([*caches.values()], o.skip_broken)
     if notice and say: say(notice)
     for d in ('trainA', 'trainB'): check_sizes(caches[d].files, caches[d].shapes[:,1:].tolist(), o)

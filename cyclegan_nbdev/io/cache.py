@@ -19,16 +19,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..core import DataError
+from ..core import DataError, one_line
 from .pictures import progress_bar, read_picture
 from ..system.files import remove_leftovers, stamp, temporary
 from ..system.ranks import most, rank, world
 
 # %% ../../nbs/io/cache.ipynb #c006
 def default_cache_dir() -> Path:
-    "The folder of the decoded-image cache: `$XDG_CACHE_HOME` or `~/.cache`, then `cyclegan_nbdev`. Raises `DataError` where there is no home folder."
+    "The cache of decoded images: `$XDG_CACHE_HOME` or `~/.cache`, then `cyclegan_nbdev`. Raises `DataError`."
     try: return Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')/'cyclegan_nbdev'
-    except RuntimeError: raise DataError('cache_dir: this user has no home folder for the cache of decoded images; give a folder as cache_dir') from None
+    except RuntimeError:
+        raise DataError('this user has no home folder for the cache of decoded images; give cache_dir') from None
 
 def stored_size(
     h:int, # height in pixels
@@ -56,7 +57,8 @@ _BROKEN = (0, 0, 0), 0, 0, 0, 0 # the row of a file that could not be read
 def _key(files:list, *how:Any) -> str:
     "The name of a cache: it changes when a file or the way to decode it does. Raises `DataError`."
     try: found = [stamp(f) for f in files]
-    except FileNotFoundError as e: raise DataError(f'{e.filename}: the file is gone; was the folder changed during the run?') from None
+    except FileNotFoundError as e:
+        raise DataError(f'{e.filename}: the file is gone; was the folder changed during the run?') from None
     return hashlib.sha256(json.dumps([4, *how, found]).encode()).hexdigest()[:24]
 
 def _sizes(index:np.ndarray) -> np.ndarray: return index['shape'].prod(1)*index['itemsize'] # bytes of each image
@@ -87,16 +89,18 @@ def _write_part(part:Path, decoded:Iterable) -> Iterator[None]:
         index = np.array(rows, _ROW).tobytes()
         (tmp/'index.bin').write_bytes(crc32(index).to_bytes(4, 'little') + index)
         there = _read_index(part)
-        if there is None or there.tobytes() != index: shutil.rmtree(part, ignore_errors=True) # it is spoilt, or has images that can be read by now
+        if there is None or there.tobytes() != index: shutil.rmtree(part, ignore_errors=True) # spoilt, or out of date
         try: os.rename(tmp, part)
         except OSError: # another run was faster
             if _read_index(part) is None: raise
-    except OSError as e: raise DataError(f'{part.parent.parent}: the cache of decoded images cannot be written ({e.strerror or e}); cache_dir can be another folder') from None
+    except OSError as e:
+        raise DataError(f'{part.parent.parent}: the cache of decoded images cannot be written ({e.strerror or e}); '
+                        'cache_dir can be another folder') from None
     finally: shutil.rmtree(tmp, ignore_errors=True)
 
 # %% ../../nbs/io/cache.ipynb #41cc6eb3
 class ImageCache:
-    "The images of a folder, decoded once: tensors (C, H, W) of uint8, or from 16-bit files of float32, both from 0 to 255. Raises `DataError`."
+    "The images of a folder, decoded once: (C, H, W) from 0 to 255, uint8 or (of 16 bits) float32. Raises `DataError`."
     def __init__(self,
         files:list, # image files
         in_planes:int=3, # channels
@@ -119,7 +123,8 @@ class ImageCache:
 
     def _open(self, files:list) -> None:
         found = [i for p in self.parts if (i := _read_index(p)) is not None]
-        if len(found) < len(self.parts): raise DataError(f'{self.path}: the cache of decoded images was removed while it was opened; run the command again')
+        if len(found) < len(self.parts):
+            raise DataError(f'{self.path}: this cache was removed while it was opened; run the command again')
         index = np.concatenate(found)
         pixels = [p/'pixels.bin' for p,i in zip(self.parts, found) for _ in i]
         ends = np.concatenate([_sizes(i).cumsum() for i in found]) # within the part
@@ -150,7 +155,8 @@ class ImageCache:
             for a in decoded:
                 if isinstance(a, DataError): broken += 1
                 else: readable += 1
-                if not readable and broken == 100: raise DataError(f'none of the first 100 images can be used: {a}') # wrong options rather than broken files
+                if not readable and broken == 100: # wrong options rather than broken files
+                    raise DataError(f'none of the first 100 images can be used: {a}')
                 yield a
         def decoded() -> Iterator[None]:
             with ThreadPoolExecutor() as pool:
@@ -166,13 +172,15 @@ class ImageCache:
         return hashlib.sha256(self.index.tobytes()).hexdigest()[:16]
 
     def _bytes(self, i:int) -> np.ndarray:
-        "The stored bytes of an image; what the disk has spoilt is decoded again and put back. Raises `DataError` where other pixels come of it."
+        "The bytes of an image; where the disk has spoilt them, it is decoded again and put back. Raises `DataError`."
         row,n = self.index[i],int(_sizes(self.index[i:i+1])[0])
         x = np.zeros(0, np.uint8)
         with suppress(OSError): x = np.fromfile(self.pixels[i], np.uint8, n, offset=self.starts[i])
         if crc32(x.data) == row['checksum']: return x
         x = self.decode(self.files[i]).reshape(-1).view(np.uint8)
-        if crc32(x.data) != row['checksum']: raise DataError(f'{self.files[i]}: it has other pixels than when it was first decoded; was it changed? Remove {self.path} to decode all images again')
+        if crc32(x.data) != row['checksum']:
+            raise DataError(f'{self.files[i]}: its pixels are not those that were decoded first; was it changed? '
+                            f'Without {self.path} all images are decoded again')
         with suppress(OSError), open(self.pixels[i], 'r+b') as f:
             f.seek(self.starts[i])
             f.write(x.data)
@@ -201,8 +209,12 @@ def check_readable(
     "Raise `DataError` with everything that is broken, or that nothing is left of a folder."
     broken = [(c, f) for c in caches for f in c.broken]
     if not broken: return None
-    n,them = f'{len(broken)} of {sum(len(c) + len(c.broken) for c in caches)} images','it' if len(broken) == 1 else 'them'
-    if not skip_broken: raise DataError(f'{n} cannot be used: {_reasons(broken)}; repair or remove {them}, or leave {them} out with skip_broken=True')
+    n = f'{len(broken)} of {sum(len(c) + len(c.broken) for c in caches)} images'
+    them = 'it' if len(broken) == 1 else 'them'
+    if not skip_broken:
+        raise DataError(f'{n} cannot be used: {_reasons(broken)}; '
+                        f'repair or remove {them}, or leave {them} out with skip_broken=True')
     for c in caches:
-        if not len(c): raise DataError(f'{c.broken[0].parent}: none of its images can be used: {_reasons([(c, f) for f in c.broken])}')
-    return f'skip_broken: {n} are left out: {_reasons(broken)}'
+        if len(c): continue
+        raise DataError(f'{c.broken[0].parent}: none of its images can be used: {_reasons([(c, f) for f in c.broken])}')
+    return one_line(f'skip_broken: {n} are left out: {_reasons(broken)}')

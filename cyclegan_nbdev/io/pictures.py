@@ -20,7 +20,7 @@ import torch
 from PIL import Image, features
 from torch import Tensor
 
-from ..core import DataError, OptionError, check_file, why
+from ..core import DataError, OptionError, check_file, one_line, why
 from ..system.files import atomic_path, place
 from ..system.files import local_file
 
@@ -520,7 +520,8 @@ def find_images(
     endings = [os.path.splitext(f if plain else f.name)[1].lower() for f in found] # `Path` would be slow on many
     files = [f for f,e in zip(found, endings) if e in IMAGE_EXTENSIONS]
     if not files: raise DataError(f'{folder}: no images in it ({", ".join(sorted(IMAGE_EXTENSIONS))})')
-    if say and (other := Counter(e for e in endings if e not in IMAGE_EXTENSIONS)): say(f'{folder}: {_left_out(other)}')
+    other = Counter(e for e in endings if e not in IMAGE_EXTENSIONS)
+    if say and other: say(one_line(f'{folder}: {_left_out(other)}'))
     return [Path(f) for f in files[:most]] if plain else files[:most]
 
 def _left_out(endings:Counter) -> str:

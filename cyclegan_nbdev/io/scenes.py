@@ -29,7 +29,8 @@ class _Painter:
     def __call__(self, kind:str|None, shape:str, xy:list, colour:tuple|np.ndarray, vary:float=14) -> None:
         "`xy` in units of the picture's side; `kind=None` paints a detail that only the photo shows."
         xy = [(x*self.size, y*self.size) for x,y in xy]
-        colour = tuple(int(v) for v in np.clip(np.array(colour) + self.rng.normal(0, vary) + self.rng.normal(0, vary/3, 3), 0, 255))
+        shade = self.rng.normal(0, vary) + self.rng.normal(0, vary/3, 3)
+        colour = tuple(int(v) for v in np.clip(np.array(colour) + shade, 0, 255))
         if kind: getattr(self.on_label, shape)(xy, fill=CITYSCAPES.colours[kind])
         getattr(self.on_photo, shape)(xy, fill=colour)
 
@@ -51,9 +52,11 @@ def _roadside(p:_Painter, u:Callable, horizon:float, vx:float) -> None:
             w,top = u(.1,.25),horizon*u(.1,.65) + .25*x*horizon
             x0,x1 = (x, min(x+w, far)) if side==0 else (1-min(x+w, far), 1-x)
             if p.rng.random() < .7:
-                p('building', 'rectangle', [(x0,top), (x1,horizon+.03)], [(112,96,90), (98,98,104), (124,112,106)][p.rng.integers(3)])
+                wall = [(112,96,90), (98,98,104), (124,112,106)][p.rng.integers(3)]
+                p('building', 'rectangle', [(x0,top), (x1,horizon+.03)], wall)
                 for wy in np.arange(top+.03, horizon-.03, .06):
-                    for wx in np.arange(x0+.015, x1-.03, .05): p(None, 'rectangle', [(wx,wy), (wx+.022,wy+.03)], (52,58,70), 8)
+                    for wx in np.arange(x0+.015, x1-.03, .05):
+                        p(None, 'rectangle', [(wx,wy), (wx+.022,wy+.03)], (52,58,70), 8)
             else:
                 p(None, 'rectangle', [((x0+x1)/2-.01,horizon-.1), ((x0+x1)/2+.01,horizon+.03)], (84,66,48), 6)
                 for _ in range(7):
@@ -93,11 +96,14 @@ def street_scene(
     horizon,vx = u(.4,.52),u(.38,.62)
     for part in (_ground_and_sky, _roadside, _things): part(p, u, horizon, vx)
     photo = np.asarray(p.photo, np.float32)
-    coarse = Image.fromarray(rng.normal(128, 40, (size//4, size//4)).clip(0, 255).astype(np.uint8)).resize(p.photo.size, Image.Resampling.BICUBIC)
-    rough = np.where(np.asarray(p.label)[..., 2:] == CITYSCAPES.colours['sky'][2], .25, 1.) # smooth sky, rough everything else
+    coarse = Image.fromarray(rng.normal(128, 40, (size//4, size//4)).clip(0, 255).astype(np.uint8))
+    coarse = coarse.resize(p.photo.size, Image.Resampling.BICUBIC)
+    is_sky = np.asarray(p.label)[..., 2:] == CITYSCAPES.colours['sky'][2]
+    rough = np.where(is_sky, .25, 1.) # smooth sky, rough everything else
     photo += rough*((np.asarray(coarse, np.float32)[...,None]-128)*.25 + rng.normal(0, 10, photo.shape[:2])[...,None])
     light = np.linspace(u(.85,1.15), u(.85,1.15), 2*size)[None,:,None] * u(.88,1.12) * rng.normal(1, .03, 3)
-    soft = Image.fromarray((photo*light).clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(.7)).resize((size, size), Image.Resampling.BOX)
+    soft = Image.fromarray((photo*light).clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(.7))
+    soft = soft.resize((size, size), Image.Resampling.BOX)
     noisy = (np.asarray(soft) + rng.normal(0, 3, (size, size, 3))).clip(0, 255).astype(np.uint8)
     return Image.fromarray(noisy), p.label.resize((size, size), Image.Resampling.NEAREST)
 

@@ -41,11 +41,12 @@ class StepCost:
     fixed:int # bytes for weights, gradients, Adam's moments, average and pools
 
 class MacCounter(TorchDispatchMode):
-    "Counts the multiplications of convolutions and matrix products inside a `with`, backward passes included, the gradient of a gradient (wgangp), too, which torch's `FlopCounterMode` does not follow."
+    "Count the multiplications inside a `with`; `FlopCounterMode` does not follow the gradient of a gradient."
     macs = 0
     def __torch_dispatch__(self, func:Any, types:Any, args:tuple=(), kwargs:dict|None=None) -> Any:
         out = func(*args, **(kwargs or {}))
-        if (count := flop_registry.get(func._overloadpacket)): self.macs += count(*args, **(kwargs or {}), out_val=out)//2
+        count = flop_registry.get(func._overloadpacket)
+        if count: self.macs += count(*args, **(kwargs or {}), out_val=out)//2
         return out
 
 # %% ../../nbs/tools/estimate.ipynb #c006b
@@ -60,15 +61,16 @@ def step_cost(
     o:Options, # of the run
     size:tuple|None=None # height and width of the images in pixels; None: those of square files
 ) -> StepCost:
-    "Count a step without computing it, in fp32 and as on a GPU: with bf16, or by `convolution.conv2d` on a CPU, it keeps less."
-    with torch.device('meta'): model,A,B = CycleGAN(_bare(o).replace(precision='fp32')),_image(o, size, 'meta'),_image(o, size, 'meta')
+    "Count a step without computing it, in fp32 and as on a GPU; bf16, or `convolution.conv2d` on a CPU, keeps less."
+    with torch.device('meta'): model = CycleGAN(_bare(o).replace(precision='fp32'))
+    A,B = _image(o, size, 'meta'),_image(o, size, 'meta')
     params = {role:sum(p.numel() for p in getattr(model, role).parameters()) for role in ('G_A', 'G_B', 'D_A', 'D_B')}
     weights,kept = {p.untyped_storage()._cdata for p in model.parameters()},{}
     def keep(t:Tensor) -> Tensor:
         s = t.untyped_storage()
         if s._cdata not in weights: kept[s._cdata] = s
         return t
-    def enters(m:nn.Module, args:tuple) -> None: keep(args[0]) # a checkpoint: autograd's hooks do not see what it is given
+    def enters(m:nn.Module, args:tuple) -> None: keep(args[0]) # a checkpoint: autograd's hooks do not see what it gets
     for G in (model.G_A, model.G_B) if o.checkpoint_activations else ():
         for part in cast(Network, G).parts: part.register_forward_pre_hook(enters)
     with MacCounter() as counter:
@@ -92,7 +94,8 @@ def _epoch(o:Options) -> tuple[int, list]:
         files = find_images(place(o.dataroot)/f'train{d}', o.max_dataset_size)
         n = max(n, len(files))
         measured = o.use_random and o.preprocess in ('crop', 'scale_width') # all others give squares
-        stored = [stored_size(*_file_size(f, o.in_planes), stored_side(o)) for f in files] if measured else [None]*len(files)
+        if not measured: stored:list = [None]*len(files)
+        else: stored = [stored_size(*_file_size(f, o.in_planes), stored_side(o)) for f in files]
         sizes += check_sizes(files, stored, o)
     return math.ceil(n/o.batch_size),sizes
 
@@ -104,16 +107,22 @@ def measure_step(
 ) -> float: # seconds
     "Time a step on images of noise, without what reads and prepares images."
     model,loss = CycleGAN(_bare(o)).to(device),CycleGANLoss(o)
-    opt,wait = torch.optim.Adam(model.parameters(), lr=1e-9, fused=True),torch.cuda.synchronize if torch.device(device).type == 'cuda' else lambda: None
+    opt,gpu = torch.optim.Adam(model.parameters(), lr=1e-9, fused=True),torch.device(device).type == 'cuda'
     A,B = _image(o, size, device),_image(o, size, device)
     for i in range(n+1):
-        if i == 1: wait(); start = time.perf_counter()
+        if i == 1:
+            if gpu: torch.cuda.synchronize()
+            start = time.perf_counter()
         loss(model(A, B), A, B).backward()
         opt.step(); opt.zero_grad()
-    wait()
+    if gpu: torch.cuda.synchronize()
     return (time.perf_counter()-start)/n
 
-def _hours(seconds:float) -> str: return f'{seconds:.0f} s' if seconds < 120 else f'{seconds/60:.0f} minutes' if seconds < 7200 else f'{seconds/3600:.1f} hours' if seconds < 172800 else f'{seconds/86400:.1f} days'
+def _hours(seconds:float) -> str:
+    "A duration in the unit that suits it."
+    for limit,unit,name in ((120, 1, 's'), (7200, 60, 'minutes')):
+        if seconds < limit: return f'{seconds/unit:.0f} {name}'
+    return f'{seconds/3600:.1f} hours' if seconds < 172800 else f'{seconds/86400:.1f} days'
 
 def dry_run(
     given:dict # options by name, as a user gave them
@@ -128,9 +137,17 @@ def dry_run(
     needed,n = cost.fixed + cost.activations,cost.parameters
     lines = [f"parameters  {n['G_A']/1e6:.3f} M in each generator, {n['D_A']/1e6:.3f} M in each discriminator",
              f'arithmetic  {cost.macs/1e9:.1f} GMACs a step, forward and backward',
-             f'memory      about {needed/2**30:.2f} GiB: {cost.activations/2**30:.2f} for activations, {cost.fixed/2**30:.2f} for weights, Adam, pools; {there/2**30:.1f} GiB are free on {device}',
-             f'steps       {steps} an epoch, {steps*o.max_epoch} in {o.max_epoch} epochs'] + ['            the teachers of the distillation come on top']*o.kd
-    if largest and len({*sizes}) > 1: lines.append(f'images      of {len({*sizes})} sizes; memory and time are those of the largest, {largest[1]}x{largest[0]} pixels')
-    if needed > there: return '\n'.join([*lines, 'time        not measured: this would not fit into memory; lower batch_size, image_size or ngf'])
+             f'memory      about {needed/2**30:.2f} GiB: {cost.activations/2**30:.2f} for activations, '
+             f'{cost.fixed/2**30:.2f} for weights, Adam, pools; {there/2**30:.1f} GiB are free on {device}',
+             f'steps       {steps} an epoch, {steps*o.max_epoch} in {o.max_epoch} epochs']
+    if o.kd: lines.append('            the teachers of the distillation come on top')
+    if largest and len({*sizes}) > 1:
+        lines.append(f'images      of {len({*sizes})} sizes; this counts and measures the largest, '
+                     f'{largest[1]}x{largest[0]} pixels')
+    if needed > there:
+        lines.append('time        not measured: this would not fit into memory; lower batch_size, image_size or ngf')
+        return '\n'.join(lines)
     with memory_errors(o): seconds = measure_step(o, device, largest)
-    return '\n'.join([*lines, f'time        {seconds*1000:.0f} ms a step on {device} (3 steps measured): about {_hours(seconds*steps*o.max_epoch)}, without reading, saving and samples'])
+    lines.append(f'time        {seconds*1000:.0f} ms a step on {device} (3 steps measured): '
+                 f'about {_hours(seconds*steps*o.max_epoch)}, without reading, saving and samples')
+    return '\n'.join(lines)

@@ -29,10 +29,12 @@ from .metrics.distances import DISTANCES
 from .losses import LOSSES
 from .model import CycleGAN, cyclegan_learner, fit
 from .run.monitor import MonitorCallback
-from .system.ranks import first_then_others, join_ranks, launched_precision, most, process_group, rank, world
+from .system.ranks import (LAUNCHER, first_then_others, join_ranks, launched_precision, most, process_group, rank,
+                                         world)
 from .metrics.scores import METRICS
 from .run.folder import STATE, FiniteCallback, RunFolder, TrainingError, memory_errors, stop_signals
-from .run.resume import StateCallback, find_state, resumed_options, save_config
+from .run.resume import (StateCallback, confirmed, find_state, named_files, resumed_options, save_config,
+                                       with_absolute_paths)
 from .run.validate import ScoreCallback, read_scores, score_text
 
 # %% ../nbs/04_train.ipynb #ll1
@@ -42,11 +44,17 @@ def load_learner(
 ) -> Learner: # `path` is the run folder
     "The learner of a run, with the networks of its last checkpoint. Raises `OptionError` or `DataError`."
     folder,roles = Path(run_dir),('G_A', 'G_B', 'D_A', 'D_B')
-    epochs = set.intersection(*({int(m[1]) for f in (folder/'ckpt').glob('*') if (m := re.fullmatch(rf'{r}_(\d+)\.safetensors', f.name))} for r in roles))
-    if not epochs: raise OptionError('run_dir', str(run_dir), 'no networks in its subfolder ckpt; give the outputs_dir of a run that finished an epoch')
+    names = [f.name for f in (folder/'ckpt').glob('*')]
+    def epochs_of(role:str) -> set[int]: return {int(m[1]) for n in names if (m := re.fullmatch(rf'{role}_(\d+)\.safetensors', n))}
+    epochs = set.intersection(*map(epochs_of, roles))
+    if not epochs: raise OptionError('run_dir', str(run_dir),
+        'has no networks in its subfolder ckpt; give the outputs_dir of a run that finished an epoch')
     last = {f'{r}_ckpt': str(folder/f'ckpt/{r}_{max(epochs)}.safetensors') for r in roles}
-    o = Options.of(Options.load(folder/'config.json').as_dict() | last | changes)
-    learn = cyclegan_learner(unpaired_dls(o.replace(dataroot=o.dataroot or str(folder/'demo_scenes')), pick_device(o.platform, o.device_id)), o)
+    saved = Options.load(folder/'config.json').as_dict()
+    confirmed({k:saved[k] for k in ('dataroot', 'cache_dir')}, changes, folder)
+    o = Options.of(saved | last | changes)
+    data = o.replace(dataroot=o.dataroot or str(folder/'demo_scenes'))
+    learn = cyclegan_learner(unpaired_dls(data, pick_device(o.platform, o.device_id)), o)
     learn.path = folder
     return learn
 
@@ -57,27 +65,42 @@ def train(
 ) -> Learner: # `path` is the run folder
     "Train CycleGAN as the options say and write the run folder. Raises `OptionError`, `DataError`, `TrainingError` or `Interrupted`."
     values,demo = with_demo(launched_precision() | resumed_options(given))
-    o = place_discriminators(Options.of(values))
+    o = with_absolute_paths(place_discriminators(Options.of(values)))
     if o.kd and not cbs: raise OptionError('kd', True, 'distillation is run by nbs/05_distill.ipynb or cyclegan_train')
     if o.device_num > 1 and world() == 1: return _launch(given, o)
     with process_group(o.platform), RunFolder(o.outputs_dir) as run, memory_errors(o):
-        state = find_state(o)
-        seed = state['options']['seed'] if state else o.seed if o.seed is not None else 0 if not o.use_random else random.SystemRandom().randrange(2**32)
-        seed = int(most(0 if rank() else seed)[0]) # the first one's; and nobody goes on before all have looked for a state
+        state = find_state(o, was_killed=bool(most(run.was_killed)[0]))
+        if state and state['epoch'] >= o.max_epoch: return _finished(o)
+        seed = int(most(0 if rank() else _seed(o, state))[0]) # the first one's; nobody goes on before all have looked for a state
         learn = _train(o.replace(seed=seed), run, state, demo, cbs or [])
     if learn.state.stopped: raise learn.state.stopped
     return learn
 
+def _seed(o:Options, state:dict|None) -> int:
+    if state: return state['options']['seed']
+    if o.seed is not None: return o.seed
+    return random.SystemRandom().randrange(2**32) if o.use_random else 0
+
+def _networks_of(o:Options) -> Learner: return load_learner(o.outputs_dir, dataroot=o.dataroot, cache_dir=o.cache_dir)
+
+def _finished(o:Options) -> Learner:
+    "The networks of a run that was killed when all its epochs were saved."
+    if rank() == 0: print(f'the run in {o.outputs_dir} had done all its {o.max_epoch} epochs when it was killed; it is finished')
+    return _networks_of(o)
+
 def _launch(given:dict, o:Options) -> Learner:
     "The same run in `device_num` processes on this machine, by torchrun; then a `Learner` with what they learned."
+    with RunFolder(o.outputs_dir) as run: state = find_state(o, run.was_killed) # what would be refused is refused once, here
+    if state and state['epoch'] >= o.max_epoch: return _finished(o)
     words = [w for k,v in given.items() for w in (f'--{k}', str(v))]
-    p = subprocess.Popen([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', str(o.device_num), '-m', 'cyclegan_nbdev.cli', 'train', *words])
+    p = subprocess.Popen([sys.executable, '-c', LAUNCHER, str(os.getpid()), str(o.device_num), 'train', *words])
     try: code = p.wait()
     except BaseException: # the processes save before they go
-        p.terminate(); p.wait()
+        p.terminate()
+        p.wait()
         raise
     if code: raise TrainingError(f'device_num={o.device_num}: the processes ended with exit code {code}; what they said is above')
-    return load_learner(o.outputs_dir)
+    return _networks_of(o)
 
 def _notices(o:Options, n:int, device:torch.device, demo:dict) -> Iterator[str]:
     "What a run does otherwise than one might expect."
@@ -99,7 +122,7 @@ def _train(o:Options, run:RunFolder, state:dict|None, demo:dict, cbs:list) -> Le
     if o.dataroot:
         dls = unpaired_dls(o, device, say=say)
         score.images(o.dataroot, dls.valid)
-    run.begin(state, {k:getattr(o, k) for k in ('dataroot', 'G_A_ckpt', 'G_B_ckpt', 'D_A_ckpt', 'D_B_ckpt', 'GT_A_ckpt', 'GT_B_ckpt')})
+    run.begin(state, {k:v for k,v in named_files(o).items() if k != 'cache_dir'})
     if not o.dataroot:
         if not state: first_then_others(lambda: rank() == 0 and make_demo_scenes(folder/'demo_scenes', o.image_size))
         dls = unpaired_dls(o.replace(dataroot=str(folder/'demo_scenes')), device)

@@ -19,7 +19,7 @@ from torch import nn
 
 from .. import __version__
 from ..core import DataError, OptionError, Options, check_file, parse_option, why
-from ..system.files import atomic_path
+from ..system.files import atomic_path, utf8_name
 from .foreign import read_foreign
 from ..networks import NETWORKS, Network, architecture, build_network
 
@@ -53,7 +53,7 @@ def _own_header(path:str|Path) -> dict|None:
     with open(path, 'rb') as f: head = f.read(16)
     if head[8:9] != b'{': return None # not safetensors
     try:
-        with safe_open(path, 'pt') as f: text = (f.metadata() or {}).get('cyclegan_nbdev')
+        with utf8_name(path) as name, safe_open(name, 'pt') as f: text = (f.metadata() or {}).get('cyclegan_nbdev')
         if not text: return None # somebody else's
         header = json.loads(text)
     except (SafetensorError, ValueError, RecursionError) as e: raise DataError(f'{path}: not a whole network file ({why(e)})') from None
@@ -89,7 +89,10 @@ def load_network(
 ) -> tuple[Network, dict]: # the network in evaluation mode, its header
     "Rebuild a network from its file alone. Raises `DataError`."
     header = _own_header(check_file(path))
-    net,header = (_build(path, header['architecture'], safetensors.torch.load_file(path)).eval(),header) if header else read_foreign(path, **assume)
+    if header:
+        with utf8_name(path) as name: weights = safetensors.torch.load_file(name)
+        net = _build(path, header['architecture'], weights).eval()
+    else: net,header = read_foreign(path, **assume)
     if not all(p.isfinite().all() for p in net.parameters()): raise DataError(f'{path}: holds weights that are no numbers (NaN or infinite), as from a training that went astray; expected finite ones')
     return net,header
 

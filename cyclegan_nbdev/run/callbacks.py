@@ -25,31 +25,52 @@ from ..system.files import atomic_path
 from ..io.pictures import image_grid, to_image
 from ..model import translate
 from ..system.ranks import mean_of_ranks, rank
+from .folder import open_own
 from .validate import final_generators
 
 # %% ../../nbs/run/callbacks.ipynb #c028
+def _line(row:list) -> str:
+    with io.StringIO(newline='') as f:
+        csv.writer(f).writerow(row)
+        return f.getvalue()
+
+def _rows(text:str) -> list[list[str]]:
+    "The rows of a table, the names of its columns first. Raises `ValueError` unless all are of one length."
+    try: rows = list(csv.reader(io.StringIO(text, newline='')))
+    except csv.Error as e: raise ValueError(f'its history is no table: {e}') from None
+    if any(len(r) != len(rows[0]) for r in rows): raise ValueError('the rows of its history differ in length')
+    return rows
+
 class HistoryCallback(Callback):
     "Writes history.csv and shows the losses: beside the progress bar, or as lines where there is none."
     order,run_valid,resumed = 61,False,('step', 'total', 'steps', 'spent', 'text') # behind the progress bar
     total:Tensor
     steps:int
     columns:list[str] # of history.csv
-    def __init__(self, folder:Path, print_iter:int) -> None: self.path,self.print_iter,self.step = folder/'history.csv',print_iter,0
+    def __init__(self, folder:Path, print_iter:int) -> None:
+        self.path,self.print_iter,self.step = folder/'history.csv',print_iter,0
+        self.text = ''
     def before_fit(self) -> None: self.run = not hasattr(self.learn, 'lr_finder')
     def before_train(self) -> None: self._start_window()
+    def before_batch(self) -> None:
+        if self.size < 0 and self.text: self._write() # a run that continues
     def after_train(self) -> None:
         if self.steps: self._end_window()
     def after_batch(self) -> None:
         if not self.training: return
-        if self.step == 0 and not getattr(getattr(self, 'state', None), 'saved', None): self._write(['epoch', 'step', 'lr', 'ms_per_step', *self.loss_func.parts], 'w')
-        self.total,self.steps,self.step = self.total + torch.stack([*self.loss_func.parts.values()]),self.steps+1,self.step+1
+        if self.step == 0:
+            self.text = _line(['epoch', 'step', 'lr', 'ms_per_step', *self.loss_func.parts])
+            self._write()
+        self.total = self.total + torch.stack([*self.loss_func.parts.values()])
+        self.steps += 1
+        self.step += 1
         if self.steps == self.print_iter: self._end_window()
 
     def _start_window(self) -> None: self.total,self.steps,self.since = torch.zeros(()),0,time.perf_counter()
     def _end_window(self) -> None:
         means = mean_of_ranks(self.total/self.steps).tolist()
         ms = self.spent/self.steps*1000
-        self._write([self.epoch+1, self.step, f'{self.opt.hypers[0]["lr"]:.3g}', f'{ms:.1f}', *(f'{v:.5f}' for v in means)])
+        self._add([self.epoch+1, self.step, f'{self.opt.hypers[0]["lr"]:.3g}', f'{ms:.1f}', *(f'{v:.5f}' for v in means)])
         said = ' '.join(f'{k} {v:.2f}' for k,v in zip(self.loss_func.parts, means))
         if hasattr(self.learn, 'progress'): self.progress.pbar.comment = said
         elif rank() == 0:
@@ -61,21 +82,35 @@ class HistoryCallback(Callback):
     @spent.setter
     def spent(self, seconds:float) -> None: self.since = time.perf_counter()-seconds
     @property
-    def text(self) -> str: return self.path.read_bytes().decode()
+    def text(self) -> str: return self._text # of history.csv
     @text.setter
     def text(self, text:str) -> None:
-        if rank(): return
-        self.columns = next(csv.reader(text.splitlines()), [])
-        with atomic_path(self.path) as tmp: tmp.write_bytes(text.encode())
+        rows = _rows(text)
+        self.columns = rows[0] if rows else []
+        self._text = text
+        self.size = -1 # bytes of it in the file; -1: it is not there yet
 
 # %% ../../nbs/run/callbacks.ipynb #c028b
 @patch
-def _write(self:HistoryCallback, row:list, mode:str='a') -> None:
+def _write(self:HistoryCallback) -> None:
+    "Write the whole file anew."
+    self.size = len(self.text.encode())
     if rank(): return
-    self.columns = row if mode == 'w' else self.columns
+    with atomic_path(self.path) as tmp: tmp.write_bytes(self.text.encode())
+
+@patch
+def _add(self:HistoryCallback, row:list) -> None:
+    "Add a row; to the file, too, if it is as it was left."
+    line = _line(row + ['']*(len(self.columns)-len(row)))
+    self._text += line
+    if rank(): return
     try:
-        with open(self.path, mode, newline='') as f: csv.writer(f).writerow(row + ['']*(len(self.columns)-len(row)))
+        with open_own(self.path) as f:
+            untouched = f.tell() == self.size
+            if untouched: f.write(line)
     except OSError as e: raise DataError(f'{self.path}: cannot be written ({e.strerror})') from None
+    if untouched: self.size += len(line.encode())
+    else: self._write()
 
 @patch
 def note(self:HistoryCallback,
@@ -85,8 +120,11 @@ def note(self:HistoryCallback,
     rows = list(csv.DictReader(io.StringIO(self.text, newline='')))
     rows[-1] |= {k:f'{v:.5f}' for k,v in values.items()}
     with io.StringIO(newline='') as f:
-        w = csv.DictWriter(f, [*self.columns, *(k for k in values if k not in self.columns)], restval=''); w.writeheader(); w.writerows(rows)
+        w = csv.DictWriter(f, [*self.columns, *(k for k in values if k not in self.columns)], restval='')
+        w.writeheader()
+        w.writerows(rows)
         self.text = f.getvalue()
+    self._write()
 
 # %% ../../nbs/run/callbacks.ipynb #c030
 class EMACallback(Callback):

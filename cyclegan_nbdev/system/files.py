@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['temporary', 'atomic_path', 'remove_leftovers', 'atomic_folder', 'read_numbers', 'place', 'is_folder',
-           'check_dataroot', 'below', 'is_hidden', 'remote_files', 'local_file', 'stamp']
+           'check_dataroot', 'below', 'is_hidden', 'remote_files', 'local_file', 'stamp', 'utf8_name']
 
 # %% ../../nbs/system/files.ipynb #f002
 import csv, io, itertools, json, os, shutil, socket, tempfile, threading
@@ -185,3 +185,12 @@ def stamp(
         s = path.stat()
         return [os.path.abspath(path), s.st_size, s.st_mtime_ns]
     return [str(path), json.dumps(path.fs.info(path.path), default=str, sort_keys=True)]
+
+# %% ../../nbs/system/files.ipynb #40150ea8
+@contextmanager
+def utf8_name(
+    path:str|Path # a file to read
+) -> Iterator[str]:
+    "A name of the file in UTF-8, for as long as the block lasts. Raises `OSError`."
+    if os.fsencode(path).decode(errors='replace') == str(path): yield str(path); return
+    with open(path, 'rb') as f: yield f'/dev/fd/{f.fileno()}'

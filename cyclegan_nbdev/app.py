@@ -101,7 +101,7 @@ def translate_one(
     if domain not in ts: raise OptionError('domain', domain, f'allowed: {", ".join(ts)}')
     check_size(path, most)
     start,t,other = time.perf_counter(),ts[domain],ts.get('AB'.replace(domain, ''))
-    p = read_picture(path, t.in_planes)
+    p = t.read(path)
     try:
         there = t.pictures([p])[0]
         return Translated(there, other and other.pictures([there])[0], p, time.perf_counter()-start)

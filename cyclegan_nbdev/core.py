@@ -118,6 +118,7 @@ class DataOptions:
         ('resized_crop', 'resize_and_crop', 'crop', 'scale_width', 'scale_width_and_crop'))
     load_size:int|None = option(None, 'side (or width) to resize to before cropping; None: image_size * 286/256', lo=8)
     cache_dir:str|None = option(None, 'folder of the decoded-image cache; None: ~/.cache/cyclegan_nbdev')
+    colour_profile:str = option('sRGB', 'images with a colour profile: sRGB converts their colours, keep takes the numbers as they are', ('sRGB', 'keep'))
     skip_broken:bool = option(False, 'leave out images that cannot be read, with a notice; False: name them and stop')
 
 # %% ../nbs/00_core.ipynb #c015

@@ -207,7 +207,8 @@ def unpaired_dls(
     if tested: names += ['testA', 'testB']
     found = {d:find_images(root/d, o.max_dataset_size, say) for d in names}
     def cache(files:list) -> ImageCache:
-        return ImageCache(files, o.in_planes, stored_side(o), o.cache_dir, progress and rank() == 0, together=True)
+        shown = progress and rank() == 0
+        return ImageCache(files, o.in_planes, stored_side(o), o.cache_dir, shown, together=True, colour_profile=o.colour_profile)
     caches = {d:cache(files) for d,files in found.items()}
     notice = check_readable([*caches.values()], o.skip_broken)
     if notice and say: say(notice)

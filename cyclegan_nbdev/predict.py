@@ -97,6 +97,15 @@ class Translator:
     ) -> None:
         self.net,self.in_planes,self.device = net.eval().to(device).requires_grad_(False),in_planes,torch.device(device)
         self.image_size,self.memory,self.header = image_size,memory,header or {}
+        options = self.header.get('options')
+        kept = isinstance(options, dict) and options.get('colour_profile') == 'keep'
+        self.colour_profile = 'keep' if kept else 'sRGB' # as in training
+
+    def read(self,
+        source:str|Path|Image.Image # an image file, its URL, or an image from Pillow
+    ) -> Picture:
+        "A picture in the channels and colours that the generator was trained on. Raises `DataError`."
+        return read_picture(source, self.in_planes, self.colour_profile)
 
     @classmethod
     def from_file(cls,
@@ -130,7 +139,7 @@ class Translator:
 def _same_kind(t:Translator, image:Any) -> Any:
     "Translate whatever it is, into the same."
     if isinstance(image, (list, tuple)): return [_same_kind(t, o) for o in image]
-    if isinstance(image, (str, Path, Image.Image)): return to_pil(t.pictures([read_picture(image, t.in_planes)])[0])
+    if isinstance(image, (str, Path, Image.Image)): return to_pil(t.pictures([t.read(image)])[0])
     if isinstance(image, Tensor): return _tensor(t, image)
     if isinstance(image, np.ndarray): return _array(t, image)
     raise DataError(f'cannot translate a {type(image).__name__}: give a path, a Pillow image, an array, a tensor or a list of them')
@@ -268,7 +277,7 @@ def translate_files(
         save_picture(jobs[src], p[1], quality)
         if src in pairs: save_picture(pairs[src], _beside(p), quality)
     with ThreadPoolExecutor(4) as pool, tqdm(total=len(todo), unit='img', disable=None if progress else True) as bar:
-        read = _ahead(pool, lambda s: read_picture(s, t.in_planes), todo, 2*batch_size + 2)
+        read = _ahead(pool, t.read, todo, 2*batch_size + 2)
         for (src,_),e in _ahead(pool, write, results(read), 4):
             if e is None: report.done.append(jobs[src])
             else: report.failed[src] = str(e).removeprefix(f'{src}: ')

@@ -40,9 +40,9 @@ def stored_size(
     if not short_side or min(h, w) <= short_side: return h,w
     return max(1, round(h*short_side/min(h, w))),max(1, round(w*short_side/min(h, w)))
 
-def _decode(path:Path, in_planes:int, short_side:int|None) -> np.ndarray:
+def _decode(path:Path, in_planes:int, short_side:int|None, colour_profile:str='sRGB') -> np.ndarray:
     "(C, H, W) uint8 or uint16, reduced channel by channel."
-    x = read_picture(path, in_planes).pixels.transpose(2, 0, 1)
+    x = read_picture(path, in_planes, colour_profile).pixels.transpose(2, 0, 1)
     h,w = stored_size(x.shape[1], x.shape[2], short_side)
     if (h, w) == x.shape[1:]: return np.ascontiguousarray(x)
     deep = x.dtype == np.uint16 # Pillow resizes bytes and floats
@@ -107,10 +107,12 @@ class ImageCache:
         short_side:int|None=None, # larger images are stored reduced to this; None: never
         cache_dir:str|Path|None=None, # where caches are kept; None: `default_cache_dir()`
         progress:bool=True, # show a progress bar while decoding
-        together:bool=False # all processes of a launched run do this, and each decodes its share
+        together:bool=False, # all processes of a launched run do this, and each decodes its share
+        colour_profile:str='sRGB' # sRGB or keep: what becomes of colours that have another profile
     ) -> None:
-        self.decode,self.progress = partial(_decode, in_planes=in_planes, short_side=short_side),progress
-        self.path = Path(cache_dir or default_cache_dir())/_key(files, in_planes, short_side)
+        self.decode = partial(_decode, in_planes=in_planes, short_side=short_side, colour_profile=colour_profile)
+        self.progress = progress
+        self.path = Path(cache_dir or default_cache_dir())/_key(files, in_planes, short_side, colour_profile)
         n = max(8, math.ceil(len(files)/64))
         self.parts = {self.path/f'{k//n:02}': files[k:k+n] for k in range(0, len(files), n)}
         parts = [*self.parts]

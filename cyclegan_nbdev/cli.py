@@ -8,12 +8,15 @@ __all__ = ['train_parser', 'train', 'sweep', 'prepare_cityscapes', 'prepare_alig
            'notebook_options']
 
 # %% ../nbs/10_cli.ipynb #c003
-import argparse, dataclasses, inspect, json, os, signal, sys, threading, types, typing
-from typing import Any, Callable, NoReturn
+import argparse, ast, dataclasses, inspect, json, os, signal, sys, threading, types, typing
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any, Callable, Iterator, NoReturn
 
 from fastcore.imports import IN_NOTEBOOK
 
-from .core import CycleGANError, DataError, DataOptions, DistillOptions, ExportOptions, NetworkOptions, Options, RunOptions, TrainOptions, did_you_mean, one_line
+from .core import (CycleGANError, DataError, DataOptions, DistillOptions, ExportOptions, NetworkOptions, OptionError,
+                                 Options, RunOptions, TrainOptions, did_you_mean, one_line, with_demo)
+from .system.files import check_dataroot
 
 # %% ../nbs/10_cli.ipynb #c006
 class _Parser(argparse.ArgumentParser):
@@ -27,25 +30,57 @@ class _Parser(argparse.ArgumentParser):
             self.error(f'{rest[0]}: unknown option' + did_you_mean(rest[0].lstrip('-').split('=')[0], names).replace('; see --help for the list', ''))
         return vars(args)
 
+# %% ../nbs/10_cli.ipynb #50bd443f
+class _Output:
+    "A stream that goes on when its reader has gone."
+    def __init__(self,
+        stream:Any, # standard output or error
+        gone:Callable[[], object] # called once, when there is nobody left who reads
+    ) -> None:
+        if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='backslashreplace')
+        self.stream,self.gone = stream,gone
+    def __getattr__(self, name:str) -> Any: return getattr(self.stream, name)
+    def write(self, text:str) -> int: return self._try(self.stream.write, text)
+    def flush(self) -> None: self._try(self.stream.flush)
+    def _try(self, do:Callable, *args:Any) -> Any:
+        try: return do(*args)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+            self.gone()
+            return do(*args)
+
+# %% ../nbs/10_cli.ipynb #9067fdc6
 class _Terminated(BaseException): "A scheduler wants an end."
 def _terminate(*_:Any) -> NoReturn: raise _Terminated
 
-def _run(parser:_Parser, argv:list|None, do:Callable[[dict], object]) -> None:
-    "Parse, call, and turn what went wrong into a line and an exit code."
+@contextmanager
+def _signals() -> Iterator[None]:
+    "SIGINT and SIGTERM as exceptions, so that what was begun is cleaned up."
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    old = signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL: signal.signal(signal.SIGINT, signal.default_int_handler)
+    try: yield
+    finally: signal.signal(signal.SIGTERM, old)
+
+def _run(parser:_Parser, argv:list|None, do:Callable[[dict], object], goes_on:bool=False) -> None:
+    "Parse, call, and turn what went wrong into a line and an exit code; with `goes_on` say that nobody reads the output."
     args = parser.parse(argv)
+    def say(line:object) -> None: print(f'{parser.prog}: {one_line(line)}', file=sys.stderr)
     def end(line:object, code:int) -> NoReturn:
-        print(f'{parser.prog}: {one_line(line)}', file=sys.stderr)
+        say(line)
         sys.exit(code)
-    main = threading.current_thread() is threading.main_thread()
-    old = main and signal.signal(signal.SIGTERM, _terminate) # so that what was begun is cleaned up
-    try: do(args); sys.stdout.flush()
-    except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()) # whoever read it, such as `head`, has enough
-    except CycleGANError as e: end(e, e.exit_code)
-    except OSError as e: end(': '.join(str(v) for v in (e.filename, e.strerror or e) if v), 1)
-    except KeyboardInterrupt: end('interrupted', 130)
-    except _Terminated: end('terminated', 143)
-    finally:
-        if main: signal.signal(signal.SIGTERM, old)
+    def gone() -> None:
+        if goes_on: say('nobody reads the output any more; the work goes on without it')
+    with redirect_stderr(_Output(sys.stderr, lambda: None)), redirect_stdout(_Output(sys.stdout, gone)), _signals():
+        try:
+            do(args)
+            sys.stdout.flush()
+        except CycleGANError as e: end(e, e.exit_code)
+        except OSError as e: end(': '.join(str(v) for v in (e.filename, e.strerror or e) if v), 1)
+        except KeyboardInterrupt: end('interrupted', 130)
+        except _Terminated: end('terminated', 143)
 
 # %% ../nbs/10_cli.ipynb #c008
 def _true_or_false(text:str) -> bool:
@@ -83,14 +118,15 @@ def train(argv:list|None=None) -> None:
         else:
             from cyclegan_nbdev.train import train
             train(given)
-    _run(train_parser(), argv, do)
+    _run(train_parser(), argv, do, goes_on=True)
 
 # %% ../nbs/10_cli.ipynb #c011
 def _text(text:str) -> str:
     if not text: raise argparse.ArgumentTypeError('empty; leave the option out for its default')
-    return text
+    return os.path.expanduser(text)
 
-def _command(prog:str, func:Callable, argv:list|None, show:Callable[[Any], object]=lambda result: None) -> None:
+def _command(prog:str, func:Callable, argv:list|None, show:Callable[[Any], object]=lambda result: None,
+             goes_on:bool=False) -> None:
     "A command whose options are the parameters of `func`, as its docments say."
     from fastcore.docments import docments
     docs = docments(func)
@@ -101,12 +137,12 @@ def _command(prog:str, func:Callable, argv:list|None, show:Callable[[Any], objec
         needed,kind = q.default is q.empty,next(k for k in (typing.get_args(q.annotation) or (q.annotation,)) if k is not types.NoneType)
         p.add_argument(f'--{name}', required=needed, type=kinds.get(kind, _text), default=None if needed else q.default,
                        nargs='+' if kind is list else None, metavar='V', help=str(docs[name]) + ('' if needed else f' (default {q.default})').replace('%', '%%'))
-    _run(p, argv, lambda args: show(func(**args)))
+    _run(p, argv, lambda args: show(func(**args)), goes_on)
 
 def sweep(argv:list|None=None) -> None:
     "Console command `cyclegan_sweep`."
     from cyclegan_nbdev.tools.sweep import run_sweep
-    _command('cyclegan_sweep', run_sweep, argv) # it prints its table itself
+    _command('cyclegan_sweep', run_sweep, argv, goes_on=True) # it prints its table itself
 
 def _counts(n:dict) -> None: print(', '.join(f'{k}: {v}' for k,v in n.items()))
 
@@ -155,12 +191,12 @@ def _show_report(r:Any) -> None:
 def predict(argv:list|None=None) -> None:
     "Console command `cyclegan_predict`."
     from cyclegan_nbdev.predict import predict
-    _command('cyclegan_predict', predict, argv, _show_report)
+    _command('cyclegan_predict', predict, argv, _show_report, goes_on=True)
 
 def compress(argv:list|None=None) -> None:
     "Console command `cyclegan_compress`."
     from cyclegan_nbdev.tools.compress import compress
-    _command('cyclegan_compress', compress, argv)
+    _command('cyclegan_compress', compress, argv, goes_on=True)
 
 def compare(argv:list|None=None) -> None:
     "Console command `cyclegan_compare`."
@@ -180,13 +216,6 @@ def export(argv:list|None=None) -> None:
         from cyclegan_nbdev.export import export
         export(given)
     _run(_add_options(_Parser(prog='cyclegan_export', description='Write generators in the format of another runtime, compared with the originals there.'), ExportOptions), argv, do)
-
-# %% ../nbs/10_cli.ipynb #d003
-import ast, dataclasses, inspect, types, typing
-from typing import Any, Callable
-
-from .core import OptionError, Options, did_you_mean, with_demo
-from .system.files import check_dataroot
 
 # %% ../nbs/10_cli.ipynb #c039
 def _parameters(func:Callable|None) -> list[tuple[str, str, Any, str]]:

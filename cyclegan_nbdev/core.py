@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DEMO', 'one_line', 'why', 'CycleGANError', 'OptionError', 'DataError', 'option', 'RunOptions', 'DataOptions',
            'NetworkOptions', 'TrainOptions', 'DistillOptions', 'ExportOptions', 'parse_option', 'parse_widths',
-           'Options', 'did_you_mean', 'options_table', 'with_demo', 'check_file', 'at_least']
+           'Options', 'did_you_mean', 'options_table', 'with_demo', 'check_file', 'read_text', 'read_json', 'at_least']
 
 # %% ../nbs/00_core.ipynb #c003
 import dataclasses, difflib, json, math, os, stat, types, typing
@@ -228,7 +228,7 @@ def parse_option(
     m = f.metadata
     if ((m['choices'] and res not in m['choices']) or (m['lo'] is not None and res < m['lo'])
         or (m['hi'] is not None and res > m['hi']) or (m['above'] is not None and res <= m['above'])): raise bad
-    return res
+    return os.path.expanduser(res) if kind is str else res # ~/runs is no folder called ~
 
 # %% ../nbs/00_core.ipynb #c024
 def parse_widths(
@@ -296,9 +296,10 @@ class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOpti
         path:str|Path # a config.json
     ) -> 'Options':
         "Options of an earlier run. Raises `DataError`."
-        check_file(path)
-        try: return cls.of(dict(json.loads(Path(path).read_text()).items())) # of an object, not of a list
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as e: raise DataError(f'{path}: not the options of a run ({e}); repair or remove it') from None
+        found = read_json(path)
+        if not isinstance(found, dict): raise DataError(f'{path}: not the options of a run; repair or remove it')
+        try: return cls.of(found)
+        except OptionError as e: raise DataError(f'{path}: not the options of a run ({e}); repair or remove it') from None
 
 def did_you_mean(
     name:str, # what was typed
@@ -339,6 +340,30 @@ def check_file(
     except (OSError, ValueError) as e: raise DataError(f'{path}: no such file ({getattr(e, "strerror", None) or e})') from None
     if not stat.S_ISREG(mode): raise DataError(f'{path}: {"a folder" if stat.S_ISDIR(mode) else "a pipe or a device"}; give a file')
     return Path(path)
+
+def read_text(
+    path:str|Path, # a file to read
+    most:int=10_000_000, # bytes
+    errors:str='strict' # 'replace': bytes that are not UTF-8 become question marks
+) -> str:
+    "The text of a file. Raises `DataError` for what is no file, not UTF-8, or larger than it can rightly be."
+    check_file(path)
+    try:
+        with open(path, 'rb') as f: data = f.read(most + 1)
+        if len(data) > most: raise DataError(f'{path}: larger than {most/1e6:g} MB; it cannot be the right file')
+        return data.decode('utf-8-sig', errors)
+    except OSError as e: raise DataError(f'{path}: cannot be read ({e.strerror or e})') from None
+    except UnicodeDecodeError: raise DataError(f'{path}: not text in UTF-8') from None
+
+def _no_number(text:str) -> float: raise ValueError(f'{text} is no number of JSON')
+
+def read_json(
+    path:str|Path, # a JSON file
+    most:int=10_000_000 # bytes
+) -> Any: # dicts, lists, text, numbers
+    "What a JSON file holds. Raises `DataError`."
+    try: return json.loads(read_text(path, most), parse_constant=_no_number)
+    except (ValueError, RecursionError) as e: raise DataError(f'{path}: not JSON that can be used ({why(e)})') from None
 
 def at_least(
     least:int, # the smallest value allowed

@@ -22,6 +22,7 @@ from torch.export import Dim
 from . import __version__
 from .io.checkpoint import check_role, load_generator
 from .core import DataError, ExportOptions, OptionError, why
+from .system.files import temporary
 from .io.pictures import find_images
 from .io.scenes import street_scene
 from .io.mindir import run_mindir, write_mindir
@@ -334,9 +335,9 @@ def export(
     parent,reports = Path(o.file_name).parent,{}
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix='.tmp-', dir=parent) as d:
-            for way,(net,header) in nets.items(): reports[way] = _export_one(Path(d), net, header, way, o)
-            for f in sorted(Path(d).iterdir()): os.replace(f, parent/f.name)
+        with temporary(Path(o.file_name), folder=True) as tmp:
+            for way,(net,header) in nets.items(): reports[way] = _export_one(tmp, net, header, way, o)
+            for f in sorted(tmp.iterdir()): os.replace(f, parent/f.name)
     except OSError as e: raise DataError(f'{o.file_name}: cannot be written ({e.strerror or e})') from None
     for way,r in reports.items(): print(f"{parent/r['file']}: {r['bytes']/1e6:.2f} MB, {r['takes']}\n{comparison_table(r['compared'])}")
     return reports

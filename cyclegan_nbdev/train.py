@@ -6,7 +6,7 @@
 __all__ = ['load_learner', 'train', 'plot_history', 'show_samples', 'show_options']
 
 # %% ../nbs/04_train.ipynb #c007
-import os, random, re, subprocess, sys
+import os, random, re, shutil, subprocess, sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Iterator
@@ -112,6 +112,11 @@ def _notices(o:Options, n:int, device:torch.device, demo:dict) -> Iterator[str]:
     if o.batch_size > n: yield f'batch_size={o.batch_size} is more than the {n} images of the larger domain: every step takes all {n}'
 
 # %% ../nbs/04_train.ipynb #c035d
+def _new_demo(folder:Path, size:int) -> None:
+    "Draw the demo's scenes; those of a run that was stopped before it saved anything may be of another size."
+    shutil.rmtree(folder, ignore_errors=True)
+    make_demo_scenes(folder, size)
+
 def _train(o:Options, run:RunFolder, state:dict|None, demo:dict, cbs:list) -> Learner:
     device,folder = pick_device(o.platform, int(os.environ.get('LOCAL_RANK', o.device_id))),run.path
     say = (lambda *words: None) if rank() else print
@@ -124,7 +129,7 @@ def _train(o:Options, run:RunFolder, state:dict|None, demo:dict, cbs:list) -> Le
         score.images(o.dataroot, dls.valid)
     run.begin(state, {k:v for k,v in named_files(o).items() if k != 'cache_dir'})
     if not o.dataroot:
-        if not state: first_then_others(lambda: rank() == 0 and make_demo_scenes(folder/'demo_scenes', o.image_size))
+        if not state: first_then_others(lambda: rank() == 0 and _new_demo(folder/'demo_scenes', o.image_size))
         dls = unpaired_dls(o.replace(dataroot=str(folder/'demo_scenes')), device)
         score.images(folder/'demo_scenes', dls.valid)
     for line in _notices(o, dls.train.n, device, demo): say(line)

@@ -178,7 +178,7 @@ def readable_images():
     def same(name, path, size=im.size, mode='RGB', input=None):
         to = OUT/'predict/fake_B'/(path.name if path.suffix.lower() in pictures.WRITABLE else path.with_suffix('.png').name)
         def check():
-            if [*OUT.rglob('.tmp-*')]: return 'temporary files are left'
+            if [*OUT.rglob('.cyclegan-tmp-*')]: return 'temporary files are left'
             if not to.exists(): return f'no {to}'
             with Image.open(to) as r:
                 r.load()
@@ -521,10 +521,10 @@ def runs():
     for name in ('dir', 'pipe'): refused(f'config.json is a {name}', 'train', go(ROOT/f'runs/config {name}'), 1, 'config.json')
     raises('a missing config.json', lambda: Options.load(ROOT/'none.json'), DataError, 'none.json', 'no such file')
     left = folder('left')
-    (left/f'.tmp-{os.uname().nodename}-999999999-0.png').write_bytes(b'x')
-    works('what a killed run left is swept', 'train', TINY | dict(outputs_dir=left), lambda: [*left.rglob('.tmp-*')] and 'it is still there')
-    (ROOT/'predict left/predict/fake_B').mkdir(parents=True); (ROOT/f'predict left/predict/fake_B/.tmp-{os.uname().nodename}-999999999-0.png').write_bytes(b'x')
-    works('what a killed run left is swept', 'predict', dict(input=ROOT/'scenes/testA', G_A_ckpt=ROOT/'nets/G_A.safetensors', outputs_dir=ROOT/'predict left', platform='CPU'), lambda: [*(ROOT/'predict left').rglob('.tmp-*')] and 'it is still there')
+    (left/f'.cyclegan-tmp-0123456789abcdef.png').write_bytes(b'x')
+    works('what a killed run left is swept', 'train', TINY | dict(outputs_dir=left), lambda: [*left.rglob('.cyclegan-tmp-*')] and 'it is still there')
+    (ROOT/'predict left/predict/fake_B').mkdir(parents=True); (ROOT/f'predict left/predict/fake_B/.cyclegan-tmp-0123456789abcdef.png').write_bytes(b'x')
+    works('what a killed run left is swept', 'predict', dict(input=ROOT/'scenes/testA', G_A_ckpt=ROOT/'nets/G_A.safetensors', outputs_dir=ROOT/'predict left', platform='CPU'), lambda: [*(ROOT/'predict left').rglob('.cyclegan-tmp-*')] and 'it is still there')
 
 # a few as processes of their own
 

@@ -215,7 +215,7 @@ def predicted_together(tmp):
     said,after = end(begin()),made()
     assert len(after) == n and all(after[k] == t for k,t in before.items()), len(after)
     assert f'{n-len(before)} images' in said and f'{len(before)} skipped' in said, said[-2000:]
-    assert not [*(tmp/'translated').rglob('.tmp-*')], 'something half-written'
+    assert not [*(tmp/'translated').rglob('.cyclegan-tmp-*')], 'something half-written'
     return f'{len(before):,} of {n:,} when one was killed; then {said.strip().splitlines()[-1]}'
 
 def by_accelerate(tmp):

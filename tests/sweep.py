@@ -66,7 +66,7 @@ def stopped(tmp):
     straight.communicate()
     a,b = (load_file(tmp/d/'seed=0/ckpt/G_A_60.safetensors') for d in ('stopped', 'straight'))
     assert all((a[k] == b[k]).all() for k in a), 'other weights'
-    assert not [*(tmp/'stopped').rglob('.tmp-*')], 'something half-written'
+    assert not [*(tmp/'stopped').rglob('.cyclegan-tmp-*')], 'something half-written'
     return 'continued twice, to the same weights'
 
 def shared(tmp):

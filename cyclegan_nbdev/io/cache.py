@@ -77,26 +77,25 @@ def _row(a:np.ndarray) -> tuple: return a.shape,a.itemsize,a.min(),a.max(),crc32
 
 def _write_part(part:Path, decoded:Iterable) -> Iterator[None]:
     "Write the decoded images of a part, all or nothing; yields after each of them."
-    tmp = temporary(part)
     try:
-        tmp.mkdir(parents=True)
-        rows = []
-        with open(tmp/'pixels.bin', 'wb') as f:
-            for a in decoded:
-                if isinstance(a, DataError): rows.append(_BROKEN)
-                else: rows.append(_row(a)); f.write(a.data)
-                yield
-        index = np.array(rows, _ROW).tobytes()
-        (tmp/'index.bin').write_bytes(crc32(index).to_bytes(4, 'little') + index)
-        there = _read_index(part)
-        if there is None or there.tobytes() != index: shutil.rmtree(part, ignore_errors=True) # spoilt, or out of date
-        try: os.rename(tmp, part)
-        except OSError: # another run was faster
-            if _read_index(part) is None: raise
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with temporary(part, folder=True) as tmp:
+            rows = []
+            with open(tmp/'pixels.bin', 'wb') as f:
+                for a in decoded:
+                    if isinstance(a, DataError): rows.append(_BROKEN)
+                    else: rows.append(_row(a)); f.write(a.data)
+                    yield
+            index = np.array(rows, _ROW).tobytes()
+            (tmp/'index.bin').write_bytes(crc32(index).to_bytes(4, 'little') + index)
+            there = _read_index(part)
+            if there is None or there.tobytes() != index: shutil.rmtree(part, ignore_errors=True) # spoilt, or out of date
+            try: os.rename(tmp, part)
+            except OSError: # another run was faster
+                if _read_index(part) is None: raise
     except OSError as e:
         raise DataError(f'{part.parent.parent}: the cache of decoded images cannot be written ({e.strerror or e}); '
                         'cache_dir can be another folder') from None
-    finally: shutil.rmtree(tmp, ignore_errors=True)
 
 # %% ../../nbs/io/cache.ipynb #41cc6eb3
 class ImageCache:

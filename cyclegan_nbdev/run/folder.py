@@ -118,7 +118,7 @@ class RunFolder:
         Raises `OptionError`."""
         if rank(): return
         with self._writing():
-            remove_leftovers(self.path, every=True) # a killed run left it half-written
+            remove_leftovers(self.path) # a killed run left it half-written
             if state:
                 done = f"{state['epoch']} epochs and {state['batch']} of {state['n_batches']} steps"
                 print(f'continuing the run in {self.path} after {done}')

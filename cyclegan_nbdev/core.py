@@ -228,7 +228,7 @@ def parse_option(
     m = f.metadata
     if ((m['choices'] and res not in m['choices']) or (m['lo'] is not None and res < m['lo'])
         or (m['hi'] is not None and res > m['hi']) or (m['above'] is not None and res <= m['above'])): raise bad
-    return os.path.expanduser(res) if kind is str else res # ~/runs is no folder called ~
+    return os.path.expanduser(str(res)) if kind is str else res # ~/runs is no folder called ~
 
 # %% ../nbs/00_core.ipynb #c024
 def parse_widths(

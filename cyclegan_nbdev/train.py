@@ -112,10 +112,10 @@ def _notices(o:Options, n:int, device:torch.device, demo:dict) -> Iterator[str]:
     if o.batch_size > n: yield f'batch_size={o.batch_size} is more than the {n} images of the larger domain: every step takes all {n}'
 
 # %% ../nbs/04_train.ipynb #c035d
-def _new_demo(folder:Path, size:int) -> None:
+def _new_demo(folder:Path, size:int) -> Path:
     "Draw the demo's scenes; those of a run that was stopped before it saved anything may be of another size."
     shutil.rmtree(folder, ignore_errors=True)
-    make_demo_scenes(folder, size)
+    return make_demo_scenes(folder, size)
 
 def _train(o:Options, run:RunFolder, state:dict|None, demo:dict, cbs:list) -> Learner:
     device,folder = pick_device(o.platform, int(os.environ.get('LOCAL_RANK', o.device_id))),run.path

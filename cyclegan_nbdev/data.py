@@ -21,10 +21,11 @@ from fastai.torch_core import to_device
 from PIL import Image
 from torch import Tensor
 
-from .core import DataError, OptionError, Options, at_least
-from .io.cache import ImageCache, check_readable
-from .io.pictures import WRITABLE, Picture, find_images, image_grid, progress_bar, read_image, read_picture, save_picture
-from .system.files import atomic_folder, atomic_path, check_dataroot, is_folder, place
+from .core import DataError, OptionError, Options, at_least, several
+from .io.cache import ImageCache, check_readable, resized
+from .io.pictures import WRITABLE, Picture, find_images, image_grid, progress_bar, range_notice
+from .io.pictures import read_picture, save_picture
+from .system.files import atomic_folder, check_dataroot, is_folder, place, result_names
 from .system.ranks import rank, share_of_epoch
 
 # %% ../nbs/01_data.ipynb #c017
@@ -210,24 +211,53 @@ def unpaired_dls(
         shown = progress and rank() == 0
         return ImageCache(files, o.in_planes, stored_side(o), o.cache_dir, shown, together=True, colour_profile=o.colour_profile)
     caches = {d:cache(files) for d,files in found.items()}
-    notice = check_readable([*caches.values()], o.skip_broken)
-    if notice and say: say(notice)
-    for d in ('trainA', 'trainB'): check_sizes(caches[d].files, caches[d].shapes[:,1:].tolist(), o)
+    notices = [check_readable([*caches.values()], o.skip_broken)]
+    for d in ('trainA', 'trainB'):
+        check_sizes(caches[d].files, caches[d].shapes[:,1:].tolist(), o)
+        notices.append(caches[d].range_notice(str(root/d)))
+    for line in notices:
+        if line and say: say(line)
     train = UnpairedImages(caches['trainA'], caches['trainB'])
     test = UnpairedImages(caches['testA'], caches['testB']) if tested else train
     dls = DataLoaders(UnpairedDL(train, bs=o.batch_size, shuffle=o.use_random, after_batch=_Augmented(o, True)),
                       UnpairedDL(test, bs=o.batch_size, after_batch=_Augmented(o, False)))
     return dls.to(device)
 
-# %% ../nbs/01_data.ipynb #3c5083d5
-def _save_resized(source:Path, target:Path, size:int, how:Image.Resampling) -> None:
-    im = read_image(source).resize((size, size), how)
-    with atomic_path(target) as tmp: im.save(tmp, quality=95)
+# %% ../nbs/01_data.ipynb #2d7be913
+def _check_format(**given:str) -> None:
+    "Raise `OptionError` unless all are file types that pictures are written in."
+    for name,v in given.items():
+        if f'.{v}' not in WRITABLE: raise OptionError(name, v, f"allowed: {', '.join(e[1:] for e in WRITABLE)}")
 
+def _write_pairs(
+    split_sources:dict, # train and perhaps test: source files with the places of their results
+    pictures:Callable, # gives the file and the picture of A, and those of B, for a source
+    output_dir:str|Path, # a new or an empty folder
+    formats:tuple[str, str] # file types of A and of B
+) -> dict[str, int]: # pictures written in each folder
+    "Write a picture of A and one of B for every source, all or none. Raises `DataError`."
+    jobs = [(split, s, p) for split,places in split_sources.items() for s,p in result_names(places, '').items()]
+    def write(job:tuple) -> DataError|None:
+        split,source,name = job
+        try: pair = pictures(source)
+        except DataError as e: return e
+        for d,(file,p),format in zip('AB', pair, formats):
+            target = tmp/f'{split}{d}'/name.with_name(f'{name.name}.{format}')
+            try: save_picture(target, p)
+            except DataError as e: raise DataError(f'{file}: {str(e).removeprefix(f"{target}: ")}') from None
+        return None
+    with atomic_folder(output_dir) as tmp, ThreadPoolExecutor() as pool:
+        try: errors = [e for e in progress_bar(pool.map(write, jobs), 'writing images', len(jobs)) if e]
+        except BaseException: pool.shutdown(cancel_futures=True); raise
+        if len(errors) == 1: raise errors[0]
+        if errors: raise DataError(f'{len(errors)} of {len(jobs)} images cannot be used: {several(errors)}; repair or remove them')
+        return {d.name:len(find_images(d)) for d in sorted(tmp.iterdir())}
+
+# %% ../nbs/01_data.ipynb #3c5083d5
 def prepare_cityscapes(
     gtFine_dir:str|Path, # the folder with train and val of gtFine
     leftImg8bit_dir:str|Path, # the folder with train and val of leftImg8bit
-    output_dir:str|Path, # gets trainA, trainB, testA, testB
+    output_dir:str|Path, # gets trainA, trainB, testA, testB; a new or an empty folder
     size:int=256, # side of the written images in pixels
     photo_format:str='jpg', # file type of the photos
     label_format:str='png' # file type of the labels; jpg blurs their colours
@@ -235,37 +265,36 @@ def prepare_cityscapes(
     "Turn Cityscapes into the four folders, all of them or nothing. Raises `OptionError` or `DataError`."
     at_least(1, size=size)
     _check_format(photo_format=photo_format, label_format=label_format)
-    jobs = []
+    sources:dict[str, dict] = {}
+    photos:dict[Path, Path] = {}
     for split,to in (('train', 'train'), ('val', 'test')):
         labels = sorted((Path(gtFine_dir)/split).glob('*/*_gtFine_color.png'))
         if not labels: raise OptionError('gtFine_dir', str(gtFine_dir), f'no {split}/<city>/*_gtFine_color.png in it')
         for label in labels:
             stem = label.name.removesuffix('_gtFine_color.png')
-            photo = Path(leftImg8bit_dir)/split/label.parent.name/f'{stem}_leftImg8bit.png'
-            if not photo.is_file(): raise OptionError('leftImg8bit_dir', str(leftImg8bit_dir), f'{label.name} has no photo {photo}')
-            jobs += [(photo, f'{to}A', f'{stem}.{photo_format}', Image.Resampling.LANCZOS), (label, f'{to}B', f'{stem}.{label_format}', Image.Resampling.NEAREST)]
-    return _write_all(jobs, output_dir, lambda source,target,how: _save_resized(source, target, size, how))
-
-def _check_format(**given:str) -> None:
-    "Raise `OptionError` unless all are file types of images."
-    for name,v in given.items():
-        if f'.{v}' not in WRITABLE: raise OptionError(name, v, f"allowed: {', '.join(e[1:] for e in WRITABLE)}")
-
-def _write_all(jobs:list, output_dir:str|Path, write:Callable) -> dict[str, int]:
-    "Run `(source, folder, name, how)` jobs with a progress bar; count the files in each folder."
-    with atomic_folder(output_dir) as tmp, ThreadPoolExecutor() as pool:
-        try:
-            for _ in progress_bar(pool.map(lambda j: write(j[0], tmp/j[1]/j[2], j[3]), jobs), 'writing images', len(jobs)): pass
-        except BaseException: pool.shutdown(cancel_futures=True); raise
-    folders = [j[1] for j in jobs]
-    return {f:folders.count(f) for f in dict.fromkeys(folders)}
+            photos[label] = Path(leftImg8bit_dir)/split/label.parent.name/f'{stem}_leftImg8bit.png'
+            if not photos[label].is_file():
+                raise OptionError('leftImg8bit_dir', str(leftImg8bit_dir), f'{label.name} has no photo {photos[label]}')
+            sources.setdefault(to, {})[label] = Path(f'{stem}.png')
+    def square(file:Path, how:Image.Resampling) -> tuple[Path, Picture]:
+        p = read_picture(file)
+        return file,Picture(resized(p.pixels.transpose(2, 0, 1), size, size, how).transpose(1, 2, 0), icc=p.icc)
+    def pictures(label:Path) -> tuple:
+        return square(photos[label], Image.Resampling.LANCZOS),square(label, Image.Resampling.NEAREST)
+    return _write_pairs(sources, pictures, output_dir, (photo_format, label_format))
 
 # %% ../nbs/01_data.ipynb #6779b38c
+def _is_inside(path:Path, folder:Path) -> bool: return path.resolve().is_relative_to(folder.resolve())
+
+def _half(p:Picture, columns:slice) -> Picture:
+    alpha = p.alpha if p.alpha is None else p.alpha[:,columns]
+    return Picture(p.pixels[:,columns], alpha, p.icc)
+
 def prepare_aligned(
     input_dir:str|Path, # folder with train, and perhaps test or val, of side-by-side pictures
-    output_dir:str|Path, # gets trainA, trainB, testA, testB
+    output_dir:str|Path, # gets trainA, trainB, testA, testB; a new or an empty folder
     left:str='A', # which domain is the left half: A or B
-    format:str='png' # file type to write; png loses nothing
+    format:str='png' # file type to write; png loses nothing of up to 4 channels, tif nothing at all
 ) -> dict: # images written in each folder
     "Split side-by-side pictures into the four folders, all of them or nothing. Raises `OptionError` or `DataError`."
     root = Path(input_dir)
@@ -273,10 +302,15 @@ def prepare_aligned(
     if left not in ('A', 'B'): raise OptionError('left', left, 'allowed: A, B')
     if not (root/'train').is_dir(): raise OptionError('input_dir', str(input_dir), 'has no subfolder train')
     test = next((d for d in ('test', 'val') if (root/d).is_dir()), None)
-    jobs = [(f, f'{to}{d}', f.relative_to(root/split).with_suffix(f'.{format}'), left==d)
-            for split,to in [('train', 'train'), (test, 'test')] if split for f in find_images(root/split) for d in 'AB']
-    def write(source:Path, target:Path, is_left:bool) -> None:
-        p = read_picture(source)
-        if not (w := p.pixels.shape[1]//2): raise DataError(f'{source}: too narrow to be cut in two')
-        save_picture(target, Picture(p.pixels[:,:w] if is_left else p.pixels[:,-w:], icc=p.icc))
-    return _write_all(jobs, output_dir, write)
+    folders = dict(train=root/'train') | (dict(test=root/test) if test else {})
+    for folder in folders.values():
+        if _is_inside(Path(output_dir), folder): raise OptionError('output_dir', str(output_dir), f'lies in {folder}, whose images are read')
+    sources = {to:{f:f.relative_to(d) for f in find_images(d, say=print)} for to,d in folders.items()}
+    def pictures(file:Path) -> tuple:
+        p = read_picture(file, None)
+        if p.pixels.shape[2] == 2 and format not in ('tif', 'tiff'): p = Picture(p.pixels[...,:1], p.pixels[...,1], p.icc)
+        w = p.pixels.shape[1]//2
+        if not w: raise DataError(f'{file}: too narrow to be cut in two')
+        halves = [_half(p, slice(w)), _half(p, slice(p.pixels.shape[1] - w, None))]
+        return tuple((file, h) for h in (halves if left == 'A' else halves[::-1]))
+    return _write_pairs(sources, pictures, output_dir, (format, format))

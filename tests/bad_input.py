@@ -337,6 +337,44 @@ def data_sets():
     (odd/'trainA/00000.png').rename(odd/'trainA'/os.fsdecode(b'\xff.png'))
     works('names that are not UTF-8', 'train', train(odd), trained)
 
+def prepared():
+    "Prepared data sets: no source is lost, none is mixed up, and nothing is poured into another data set."
+    same = ROOT/'sets/same names/train'
+    same.mkdir(parents=True)
+    for k in range(10):
+        for ending,colour in (('png', 10*k), ('jpg', 10*k + 100), ('bmp', 10*k + 150)): Image.new('L', (64, 32), colour).save(same/f'{k}.{ending}')
+    def pairs():
+        found = [{p.relative_to(OUT/f'train{d}') for p in (OUT/f'train{d}').rglob('*.png')} for d in 'AB']
+        if found[0] != found[1] or len(found[0]) != 30: return f'{found}'
+        mixed = [p for p in found[0] if abs(int(pictures.read_picture(OUT/'trainA'/p).pixels.mean()) - int(pictures.read_picture(OUT/'trainB'/p).pixels.mean())) > 4]
+        return mixed and f'{mixed} come from different sources'
+    works('sources of one name', 'aligned', dict(input_dir=same.parent, output_dir=OUT), pairs)
+    full = ROOT/'sets/full'
+    shutil.copytree(ROOT/'scenes', full)
+    refused('a folder that holds a data set', 'aligned', dict(input_dir=same.parent, output_dir=full), 1, 'sets/full: holds files already')
+    refused('a folder that holds a data set', 'scenes', dict(output_dir=full, n_train=1, n_test=1), 1, 'sets/full: holds files already')
+    refused('results among the sources', 'aligned', dict(input_dir=same.parent, output_dir=same/'out'), 2, 'output_dir=', 'whose images are read')
+    deep = ROOT/'sets/deep pair/train'
+    deep.mkdir(parents=True)
+    pictures.save_picture(deep/'a.png', pictures.Picture(np.zeros((4, 8, 3), np.uint16)))
+    refused('16 bits as jpg', 'aligned', dict(input_dir=deep.parent, output_dir=OUT, format='jpg'), 1, 'a.png', '16 bits do not fit .jpg')
+    def killed():
+        "A process that is killed leaves nothing that can be trained on, and nothing in the way of the next."
+        to = ROOT/'left/killed'
+        to.parent.mkdir(exist_ok=True)
+        for wait in (.2, .5):
+            argv = [sys.executable, '-m', 'cyclegan_nbdev.cli', 'demo_scenes', *map(str, argv_of(dict(output_dir=to, n_train=10_000, n_test=1, size=32)))]
+            p = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while not [*to.parent.glob('.cyclegan-tmp-*/*/*')]: time.sleep(.02)
+            time.sleep(wait)
+            p.kill(); p.wait()
+            for left in to.parent.glob('.cyclegan-tmp-*'): shutil.rmtree(left)
+            if wrong := is_refusal('train', call('train', argv_of(TINY | dict(dataroot=to))), 2, ['dataroot=']): return wrong
+        code,out,err = call('scenes', argv_of(dict(output_dir=to, n_train=1, n_test=1, size=32)))
+        left = sorted(p.name for p in to.iterdir())
+        return (code or left != ['testA', 'testB', 'trainA', 'trainB']) and f'{code} {err} {left}'
+    CASES.append(('scenes: killed in the middle', killed))
+
 # options
 
 def options():
@@ -579,7 +617,7 @@ def _hung(*_):
 def main():
     word,start,failed = ' '.join(sys.argv[1:]),time.time(),0
     setup()
-    for part in (unreadable_images, readable_images, arrays, folders, data_sets, options, checkpoints, runs, elsewhere, sweeps, processes): part()
+    for part in (unreadable_images, readable_images, arrays, folders, data_sets, prepared, options, checkpoints, runs, elsewhere, sweeps, processes): part()
     CASES.append(('nothing else was written', untouched(tree())))
     signal.signal(signal.SIGALRM, _hung)
     mine = [c for c in CASES if word in c[0]]

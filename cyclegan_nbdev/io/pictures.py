@@ -184,7 +184,7 @@ def _check_samples(page:Any) -> None:
     if kind == 1 and bits in (1, 2, 4, 8, 16) or kind == 3 and bits in (16, 32, 64): return
     raise DataError(f'{_SAMPLES.get(kind, "unknown ")}{bits} pixels; save them as {WANTED_TYPES}')
 
-def _pages(t:Any, in_planes:int) -> int:
+def _pages(t:Any, in_planes:int|None) -> int:
     "The pages of a TIFF; reduced copies and masks are none. Raises `DataError` unless there is one, or a grey one for every channel."
     first = t.pages.first
     n = max(sum(not (p.is_reduced or p.is_mask) for p in t.pages) if len(t.pages) > 1 else 1, len(t.series[0].pages))
@@ -203,7 +203,7 @@ def _for_pillow(page:Any) -> bool:
     if page.bitspersample == 16: return n == 1 and kind == 1
     return n == 1 or (kind, n) in ((2, 3), (5, 4), (6, 3), (8, 3)) or (kind, n) == (2, 4) and extra in ((), (1,), (2,))
 
-def _tiff_numbers(page:Any, source:Any, in_planes:int) -> np.ndarray:
+def _tiff_numbers(page:Any, source:Any, in_planes:int|None) -> np.ndarray:
     "(H, W, C) uint8 or uint16 of a page, or of a series of grey ones, as its tags mean it."
     kind,extra,n = int(page.photometric),tuple(map(int, page.extrasamples)),page.samplesperpixel
     if kind not in (0, 1, 2): raise DataError(f'{page.dtype} pixels of the kind {getattr(page.photometric, "name", kind)}; save them as RGB')
@@ -220,12 +220,12 @@ def _tiff_numbers(page:Any, source:Any, in_planes:int) -> np.ndarray:
         if n > colours + 1: raise DataError(f'{n} channels with premultiplied alpha; save them without')
         x = _straight(x, top)
     has_alpha = n == colours + 1 and (extra and extra[0] in (1, 2) or kind == 2)
-    if n in (2, 4) and n != in_planes and not has_alpha: raise DataError(f'it has {n} channels, but in_planes={in_planes}')
+    if n in (2, 4) and in_planes not in (None, n) and not has_alpha: raise DataError(f'it has {n} channels, but in_planes={in_planes}')
     if x.dtype.kind == 'f': return _from_float(x)
     if x.dtype not in (np.uint8, np.uint16): raise DataError(f'{x.dtype} pixels; save them as {WANTED_TYPES}')
     return x
 
-def _whole_tiff(path:str|Path, in_planes:int) -> tuple[np.ndarray, int, bytes|None]|None:
+def _whole_tiff(path:str|Path, in_planes:int|None) -> tuple[np.ndarray, int, bytes|None]|None:
     "(H, W, C), orientation and colour profile of a TIFF that Pillow would cut down; None for others."
     with _tiff_file(path) as t:
         page = t.pages.first
@@ -338,7 +338,7 @@ def _numbers(im:Any, colour_profile:str) -> tuple[np.ndarray, int, bytes|None]:
     x = np.array(im.convert(mode))
     return (x if x.ndim == 3 else x[...,None]),orientation,icc
 
-def _file_numbers(path:str|Path, in_planes:int, colour_profile:str) -> tuple[np.ndarray, int, bytes|None]:
+def _file_numbers(path:str|Path, in_planes:int|None, colour_profile:str) -> tuple[np.ndarray, int, bytes|None]:
     "The same of a file, in full."
     if _is_tiff(path) and (found := _whole_tiff(path, in_planes)): return found
     with _opened(path) as im:
@@ -379,7 +379,7 @@ COLOUR_PROFILES = ('sRGB', 'keep')
 
 def read_picture(
     source:str|Path|Image.Image, # an image file, its URL, or an image from Pillow
-    in_planes:int=3, # channels wanted: 1 grey, 3 RGB, 4 RGBA; other numbers are those of the file
+    in_planes:int|None=3, # channels wanted: 1 grey, 3 RGB, 4 RGBA; other numbers are those of the file; None: all it has, alpha last
     colour_profile:str='sRGB' # sRGB converts colours that have another profile, keep takes the numbers as they are
 ) -> Picture:
     "A picture as deep as it was stored, upright. Raises `DataError` naming the file."
@@ -390,6 +390,7 @@ def read_picture(
         if isinstance(source, Image.Image): x,orientation,icc = _numbers(source, colour_profile)
         else:
             with local_file(source) as f: x,orientation,icc = _file_numbers(f, in_planes, colour_profile)
+        if in_planes is None: in_planes = x.shape[2]
         if colour_profile == 'keep' or in_planes not in (1, 3, 4): icc = None
         elif icc: x,icc = _in_srgb(x, icc)
         return as_picture(_TURN.get(orientation, _TURN[1])(x), in_planes, icc)

@@ -248,7 +248,7 @@ def compress(
     student_options(options(todo[0]) | dict(dataroot=dataroot)) # what does not fit stops here
     out.mkdir(parents=True, exist_ok=True)
     done = _continued(out/'search.json', dict(teachers=[str(GT_A_ckpt), str(GT_B_ckpt)], dataroot=dataroot and str(dataroot), budget_macs=budget_macs, image_size=side, n_candidates=n_candidates, search_epochs=search_epochs, seed=seed))
-    root = dataroot or (out/'demo_scenes' if (out/'demo_scenes/testB').exists() else make_demo_scenes(out/'demo_scenes', side, progress=progress))
+    root = dataroot or (out/'demo_scenes' if (out/'demo_scenes/trainB').exists() else make_demo_scenes(out/'demo_scenes', side, progress=progress))
     split = hold_out(root, out/'split')
     for i,a in enumerate(progress_bar(todo, 'distilling candidates', show=progress)):
         if i < len(done['found']): continue

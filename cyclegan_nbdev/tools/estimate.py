@@ -13,18 +13,17 @@ from typing import Any, cast
 
 import psutil
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ..core import Options, with_demo
+from ..core import DataError, Options, with_demo
 from ..system.files import check_dataroot, local_file, place
 from ..system.devices import pick_device
 from ..data import Augment, check_sizes, stored_side
 from ..io.cache import stored_size
-from ..io.pictures import find_images, read_picture
+from ..io.pictures import find_images, open_image, read_picture
 from ..losses import CycleGANLoss
 from ..model import CycleGAN
 from ..networks import Network
@@ -82,7 +81,7 @@ def step_cost(
 # %% ../../nbs/tools/estimate.ipynb #c014
 def _file_size(path:Any, in_planes:int) -> tuple[int, int]:
     "Height and width of an image that stands upright, from the head of its file where that tells. Raises `DataError`."
-    with suppress(OSError, ValueError, SyntaxError), local_file(path) as f, Image.open(f) as im:
+    with suppress(DataError), local_file(path) as f, open_image(f) as im:
         return im.size if im.getexif().get(274, 1) > 4 else im.size[::-1]
     return read_picture(path, in_planes).pixels.shape[:2]
 

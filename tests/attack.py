@@ -2,8 +2,14 @@
 
     python tests/attack.py [WORD] [--long]     # only the attacks whose name has the word; --long tries more of each
 """
-import argparse, contextlib, faulthandler, os, shutil, signal, sys, tempfile, time, traceback
+import argparse, atexit, contextlib, faulthandler, gzip, io, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time, traceback
+import urllib.error, urllib.request
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cyclegan_nbdev.core import DataError
 
 ROOT = Path(tempfile.mkdtemp(prefix='attack-'))
 ATTACKS = [] # name, function: it raises AssertionError where the attack succeeds
@@ -20,6 +26,327 @@ def attack(name):
 # hostile files
 
 # the page
+
+PAGE = {} # the page that all attacks below share: started by the first, ended with the script
+REFUSED = 'this page reads only what was uploaded to it' # the same words for every path that is none of an upload
+IMG = '<img src=http://elsewhere.example/x onerror=alert(1)>'
+
+def post(url, body=None, timeout=30, **headers):
+    "Status and text of an answer."
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    headers = {'Content-Type':'application/json', **headers}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=timeout) as r: return r.status,r.read().decode(errors='replace')
+    except urllib.error.HTTPError as e: return e.code,e.read().decode(errors='replace')
+
+def hostile_run(folder):
+    "A run folder whose network files are full of markup, with grids that are none."
+    import safetensors.torch, torch
+    from cyclegan_nbdev.core import Options
+    from cyclegan_nbdev.networks import architecture, build_network
+    o = Options(ngf=4, gl_num=1, image_size=32)
+    for d in ('ckpt', 'imgs'): (folder/d).mkdir(parents=True)
+    for role in ('G_A', 'G_B'):
+        net = build_network(architecture(o, role))
+        header = dict(package='cyclegan_nbdev', version=IMG, role=role, architecture=net.arch, domains=[IMG, f'![]({IMG})'], epoch=1,
+                      image_size=32, options=dict(dataroot=f'/x/{IMG}', seed=IMG), source=f'{IMG}![x](http://elsewhere.example/y)')
+        safetensors.torch.save_file(net.state_dict(), folder/f'ckpt/{role}_1.safetensors', {'cyclegan_nbdev':json.dumps(header)})
+    Image.new('RGB', (40, 20)).save(folder/'imgs/0_grid.png')
+    os.mkfifo(folder/'imgs/1_grid.png')
+    (folder/'imgs/2_grid.png').symlink_to('/dev/zero')
+    (folder/'imgs/²_grid.png').write_bytes(b'')
+    (folder/'imgs/secret.png').symlink_to(ROOT/'secret.png')
+    return folder
+
+def page():
+    "The page, started as a user would, with a Ghostscript in its path that notes who starts it."
+    if PAGE: return PAGE['url']
+    random = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    Image.fromarray(random).save(ROOT/'secret.png')
+    (ROOT/'bin').mkdir()
+    (ROOT/'bin/gs').write_text(f'#!/bin/sh\necho started >> {ROOT}/gs.log\n')
+    (ROOT/'bin/gs').chmod(0o755)
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    command = [sys.executable, '-m', 'cyclegan_nbdev.cli', 'app', '--platform', 'CPU', '--port', str(port), '--run_dir', str(hostile_run(ROOT/'run')),
+               '--max_seconds', '4', '--max_upload', '2', '--max_total', '300', '--host_names', 'demo.example']
+    env = {**os.environ, 'PATH':f'{ROOT}/bin:{os.environ["PATH"]}', 'TMPDIR':str(ROOT), 'OMP_NUM_THREADS':'1'}
+    env.pop('GRADIO_TEMP_DIR', None)
+    p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=open(ROOT/'page.log', 'w'), text=True, env=env)
+    def end():
+        p.terminate()
+        try: p.wait(20)
+        except subprocess.TimeoutExpired: p.kill(); p.wait()
+    atexit.register(end)
+    line = p.stdout.readline()
+    assert 'the page is at' in line, (line, (ROOT/'page.log').read_text()[-1500:])
+    PAGE.update(url=re.search(r'http\S+', line)[0], process=p)
+    return PAGE['url']
+
+def upload(data, name='x.png'):
+    "What the page says about an uploaded file: its path."
+    body = b'--b\r\nContent-Disposition: form-data; name="files"; filename="%s"\r\nContent-Type: image/png\r\n\r\n%s\r\n--b--\r\n' % (name.encode(), data)
+    code,text = post(f'{page()}gradio_api/upload', body, **{'Content-Type':'multipart/form-data; boundary=b'})
+    assert code == 200, (code, text)
+    return json.loads(text)[0]
+
+META = dict(meta={'_type':'gradio.FileData'})
+
+def ask(api, *data, timeout=30):
+    "What an endpoint of the page answers in the end."
+    code,text = post(f'{page()}gradio_api/call/{api}', dict(data=data), timeout)
+    if code != 200: return text
+    return post(f'{page()}gradio_api/call/{api}/{json.loads(text)["event_id"]}', timeout=timeout)[1]
+
+def png(w=24, h=16, mode='RGB'):
+    with io.BytesIO() as f:
+        Image.new(mode, (w, h)).save(f, 'PNG')
+        return f.getvalue()
+
+def works():
+    "The page still translates what is uploaded."
+    said = ask('translate', dict(path=upload(png()), **META), 'A')
+    assert 'event: complete' in said and ' 16 pixels in ' in said, said[:500]
+
+@attack('page: files that nobody uploaded')
+def files_of_others(folder, long):
+    fifo = folder/'fifo'
+    os.mkfifo(fifo)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(folder/'socket'))
+    page()
+    here = [str(ROOT/'secret.png'), str(ROOT/'nothing.png'), str(fifo), str(folder/'socket'), str(ROOT/'run/imgs/secret.png'), str(ROOT/'run/imgs/0_grid.png'),
+            str(ROOT/'page.log'), '/dev/ptmx', '/dev/zero', '/dev/stdin', '/etc/passwd', '/proc/self/environ', 'run/imgs/0_grid.png', '.', '', '\0', 'x'*5000,
+            'http://127.0.0.1:9/x.png', 'https://127.0.0.1:9/x.png', f'file://{ROOT}/secret.png', f'file={ROOT}/secret.png', '~/x.png',
+            f'{Path(upload(png())).parent}/../../../secret.png']
+    start,answers = time.time(),set()
+    for path in here:
+        for more in ({}, META, dict(META, url=f'file://{path}'), dict(META, orig_name=path, is_stream=True)):
+            for api,data in (('translate', [dict(path=path, **more), 'A']), ('translate_many', [[dict(path=path, **more)], 'A']), ('epoch', [dict(path=path, **more)])):
+                answers.add(ask(api, *data))
+            for api in ('queue/join', 'run/translate', 'run/epoch', 'call/v2/translate'):
+                answers.add(post(f'{page()}gradio_api/{api}', dict(data=[dict(path=path, **more), 'A'], fn_index=1, session_hash='x', param_0=dict(path=path)))[1])
+    assert len(answers) == 1 and REFUSED in [*answers][0], answers
+    assert time.time()-start < 60
+    sock.close()
+    works()
+
+@attack('page: what is no upload at all')
+def strange_data(folder, long):
+    for given in (5, 'x', [], {}, [[]], {'url':'http://127.0.0.1:9/x'}, {'path':None}, {'path':None, **META}, True, {'path':upload(png()), 'meta':7}):
+        for api,data in (('translate', [given, 'A']), ('translate', [given, given]), ('translate_many', [given, 'A']), ('translate_many', [[given], 'A']), ('epoch', [given])):
+            said = ask(api, *data)
+            assert str(ROOT) not in said.replace(f'{ROOT}/run', '') or 'event: complete' in said, said[:500]
+    for i in (-1, 1e300, 99, 2.5): assert 'Traceback' not in ask('epoch', i)
+    assert 'pipe' in ask('epoch', 1) and str(ROOT) not in ask('epoch', 1).replace('file=', '')
+    works()
+
+@attack('page: the addresses of files')
+def addresses(folder, long):
+    url,mine = page(),upload(png())
+    assert post(f'{url}gradio_api/file={mine}')[0] == 200
+    answers = set()
+    for path in (ROOT/'secret.png', ROOT/'nothing.png', ROOT/'run/imgs/0_grid.png', ROOT/'run/imgs/secret.png', '/etc/passwd', f'{mine}/../../../../secret.png',
+                 f'{mine}%2f..%2f..%2f..%2f..%2fsecret.png', '/dev/zero', '..', '', 'http://127.0.0.1:9/', 'config.json', '%00', '%2Fetc%2Fpasswd', '/etc/%70asswd'):
+        answers.add(post(f'{url}gradio_api/file={path}'))
+    assert len(answers) == 1 and [*answers][0][0] == 403 and REFUSED in [*answers][0][1], answers
+    for route in ('process_recording', 'component_server', 'proxy=http://127.0.0.1:9', 'stream/x', 'run-history/buckets', 'run-history/connect', 'file/etc/passwd', 'deep_link', 'dev/reload', 'vibe-code',
+                  'custom_component/1/client/x/y', 'profiling/traces'):
+        for body in (None, {}): assert post(f'{url}gradio_api/{route}', body)[0] == 403, route
+    assert post(f'{url}monitoring')[0] == 403
+    assert 'does not accept direct' in post(f'{url}gradio_api/run/translate', dict(data=[None, 'A']))[1], 'the queue is passed by'
+
+@attack('page: strange names')
+def names(folder, long):
+    url = page()
+    port = re.search(r':(\d+)', url[5:])[1]
+    for host in (f'127.0.0.1:{port}', f'localhost:{port}', f'[::1]:{port}', 'demo.example'): assert post(f'{url}config', Host=host)[0] == 200, host
+    for host in ('evil.example', f'evil.example:{port}', '10.0.0.1', 'localhost.evil.example', '127.0.0.1.evil.example', 'demo.example.evil.example', '127.0.0.1@evil.example', ''):
+        for path,body in (('', None), ('config', None), ('gradio_api/call/translate', dict(data=[None, 'A'])), ('gradio_api/upload', b'')):
+            code,text = post(f'{url}{path}', body, Host=host)
+            assert code in (400, 403) and 'does not go by the name' in text, (host, path, code, text)
+    for origin in ('http://evil.example', 'null', 'http://localhost:1', f'https://evil.example:{port}', f'http://127.0.0.1:{port}.evil.example'):
+        for path,body in (('config', None), ('gradio_api/call/translate', dict(data=[None, 'A'])), ('gradio_api/upload', b'')):
+            code,text = post(f'{url}{path}', body, Origin=origin)
+            assert code == 403 and 'other pages' in text, (origin, path, code, text)
+    for origin in (f'http://127.0.0.1:{port}', 'https://demo.example'): assert post(f'{url}config', Origin=origin)[0] == 200
+
+@attack('page: markup in network files and in names')
+def markup(folder, long):
+    shown = json.loads(post(f'{page()}config')[1])['components']
+    shown = {c['id']:json.dumps(c['props'].get('value')) for c in shown if c['type'] in ('html', 'markdown')}
+    assert any('&lt;img' in v for v in shown.values()) and not any('<img' in v or '<script' in v for v in shown.values()), shown
+    said = ask('translate', dict(path=upload(b'words', f'{IMG}.png'.replace('"', '')), **META), IMG)
+    assert '<img' not in said, said
+
+@attack('page: few bytes, many pixels')
+def many_pixels(folder, long):
+    wide = upload(png(13000, 13000, '1'), 'wide.png')
+    start,said = time.time(),ask('translate', dict(path=wide, **META), 'A')
+    assert '13000' in said and 'megapixels' in said and time.time()-start < 5, said
+    tall = [dict(path=upload(png(7900, 8000, '1'), f'{i}.png'), **META) for i in range(6)]
+    start,said = time.time(),ask('translate_many', tall, 'A')
+    assert '379 megapixels together; this page takes up to 300 at once' in said and time.time()-start < 5, said
+    works()
+
+@attack('page: a request that takes for ever')
+def for_ever(folder, long):
+    start,said = time.time(),ask('translate', dict(path=upload(png(6000, 6000, '1')), **META), 'A', timeout=90)
+    assert 'stopped after 4 s, the longest that this page works on one request' in said and time.time()-start < 40, (time.time()-start, said)
+    start,said = time.time(),ask('translate_many', [dict(path=upload(png(5000, 5000, '1'), f'{i}.png'), **META) for i in range(4)], 'A', timeout=90)
+    assert 'stopped after 4 s' in said and time.time()-start < 40, (time.time()-start, said)
+    works()
+
+@attack('page: files that are no pictures, or damaged')
+def no_pictures(folder, long):
+    eps = b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\nshowpage\n'
+    noise = np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8)
+    damaged = {'x.png':eps, 'x.jpg':eps, 'x.tif':eps, 'x.eps':eps, 'empty.png':b'', 'words.png':b'words', 'a'*90 + '.png':b'words', 'x.svg':b'<svg/>', 'x.gz':gzip.compress(bytes(10**6))}
+    for kind in ('PNG', 'JPEG', 'TIFF', 'WEBP', 'GIF', 'BMP'):
+        with io.BytesIO() as f:
+            Image.fromarray(noise).save(f, kind)
+            data = f.getvalue()
+        damaged[f'half_{kind}.{kind.lower()}'] = data[:len(data)//2]
+        damaged[f'head_{kind}.{kind.lower()}'] = data[:40]
+    for name,data in damaged.items():
+        given = dict(path=upload(data, name), **META)
+        for said in (ask('translate', given, 'A'), ask('translate_many', [given], 'B')):
+            assert 'event: error' in said and 'not a readable image' in said, (name, said)
+            assert str(ROOT) not in said and '/gradio' not in said, (name, said)
+    assert not (ROOT/'gs.log').exists(), 'Ghostscript was started'
+    works()
+
+@attack('page: all of this together')
+def together(folder, long):
+    page()
+    log = (ROOT/'page.log').read_text()
+    assert PAGE['process'].poll() is None and 'cyclegan_nbdev/' not in log, log[-3000:] # what Gradio itself says about nonsense is its own
+
+# the report of a run from elsewhere
+
+RUN = dict(history='epoch,step,lr,ms_per_step,G,D,G_A,G_B,C_A,C_B,idt_A,idt_B\n1,100,.0002,40,9,.5,.4,.4,2,3,1,1\n1,200,.0002,40,7,.4,.3,.3,2,2,1,1\n',
+           scores='epoch,images,mean_pixel_acc,mean_class_acc,mean_class_iou,kid\n0,4,.1,.05,.02,.3\n1,4,.5,.3,.2,.1\n',
+           confusion='true \\ found,road,sky\nroad,8,2\nsky,1,9\n')
+SHARES = dict(mean_pixel_acc=.75, mean_class_acc=.625, mean_class_iou=None, class_acc=dict(road=1., sky=.5), class_iou=dict(road=.5, sky=.5))
+EVALUATED = dict(protocol=dict(generator='G_A_1.safetensors', true='testB', palette='toy', images=4), scores=SHARES, official=SHARES, ceiling=SHARES,
+                 ceiling_official=SHARES, confusion=[[4, 0], [2, 2]], distances=None)
+DISTANCE = dict(name='kid', n_generated=4, n_real=5, real='testB', extractor='x', resizing='none', subsets='all')
+
+def plain_run(folder):
+    "A small run folder with all that a report reads."
+    from cyclegan_nbdev.core import Options
+    (folder/'imgs').mkdir(parents=True)
+    (folder/'config.json').write_text(json.dumps(Options(max_epoch=1, palette='cityscapes', outputs_dir=str(folder)).as_dict()))
+    for name,text in RUN.items(): (folder/f'{name}.csv').write_text(text)
+    (folder/'monitor.csv').write_text(MONITOR)
+    (folder/'distance.json').write_text(json.dumps(DISTANCE))
+    (folder/'evaluation_results.json').write_text(json.dumps(EVALUATED))
+    for name in ('imgs/0_grid', 'imgs/1_grid', 'imgs/1_worst', 'evaluation_worst'): Image.new('RGB', (60, 20)).save(folder/f'{name}.png')
+    return folder
+
+FIGURES = [f'{net}_{k}' for net,ks in (('G_A', 'differs wanted depends brightness checkerboard'), ('D_B', 'real fake differs gradient'),
+                                       ('G_B', 'differs wanted depends brightness checkerboard'), ('D_A', 'real fake differs gradient')) for k in ks.split()]
+MONITOR = ','.join(['epoch', 'step', 'images', 'layout', 'checkerboard', *FIGURES]) + '\n1,200,8' + ',.5'*(len(FIGURES)+2) + '\n'
+
+def written(folder, limit=20):
+    "The page of a run, which must come in time."
+    from cyclegan_nbdev.tools.report import report
+    def late(*_): raise AssertionError('the report hangs')
+    old = signal.signal(signal.SIGALRM, late)
+    signal.alarm(limit)
+    try: return report(folder).read_text(encoding='utf-8')
+    finally: signal.alarm(0); signal.signal(signal.SIGALRM, old)
+
+def special(path, kind):
+    "Put something in place of a file that is none."
+    path.unlink(missing_ok=True)
+    if kind == 'pipe': os.mkfifo(path)
+    elif kind == 'folder': path.mkdir()
+    elif kind == 'socket':
+        here = os.getcwd()
+        os.chdir(path.parent) # a socket's name must be short
+        try: socket.socket(socket.AF_UNIX).bind(path.name)
+        finally: os.chdir(here)
+    else: path.symlink_to(kind)
+
+TABLES = {'empty':'', 'one line':'epoch\n', 'no columns':'\n\n\n', 'strange columns':'a,b\n1,2\n', 'words in the middle':'epoch,step,ms_per_step,kid\n1,1,5,.1\nx,y,z,w\n2,2,5,.1\n',
+    'a large field':f'epoch,step,kid\n1,2,{"9"*200_000}\n2,3,.1\n', 'a large word':f'epoch,step,kid\n1,2,{"x"*200_000}\n2,3,.1\n', 'nan and inf':'epoch,step,ms_per_step,kid,G_A\nnan,nan,nan,nan,nan\ninf,inf,inf,inf,inf\n-inf,1,0,1,1\n1,1,1,1,1\n',
+    'huge':'epoch,step,ms_per_step,kid,G_A\n1e308,1e308,1e308,1e308,1e308\n1,1,1e308,1e308,1e308\n2,2,1e308,-1e308,-1e308\n', 'negative':'epoch,step,ms_per_step,kid,G_A\n-1,-1,-1,-1,-1\n-1,-1,0,0,0\n',
+    'long rows':'epoch,step,kid\n1,2,3,4,5,6\n1,2,3,4,5\n', 'short rows':'epoch,step,kid\n1\n1\n1\n', 'null bytes':'epoch,step\n\0,\0\n1,1\n', 'quotes':'epoch,step\n"1,1\n2,2\n', 'markup':'epoch,step,<img src=x>,kid\n1,1,1,.1\n1,2,1,.1\n',
+    'binary':bytes(range(256)), 'ragged':'a,b,c\nb,1\nc,1,2,3,4\n', 'not square':'a,b,c\nb,1,2\n', 'negative counts':'a,b,c\nb,-1,2\nc,1,1\n', 'no numbers':'a,b,c\nb,x,y\nc,1,1\n',
+    'many digits':f'a,b,c\nb,{"9"*5000},1\nc,1,1\n', 'many classes':'a,' + ','.join(map(str, range(1000))) + '\n' + '\n'.join(f'{i},' + ','.join('1'*1000) for i in range(1000))}
+TEXTS = {'empty':'', 'cut':'{"a":', 'deep':'['*200_000, 'deep objects':'{"a":'*100_000, 'a list':'[]', 'a number':'3', 'null':'null', 'an object':'{}', 'binary':bytes(range(256)), 'many digits':'9'*5000,
+         'lists for all':json.dumps({k:[] for k in {**EVALUATED, **DISTANCE}}), 'numbers for all':json.dumps({k:1e308 for k in {**EVALUATED, **DISTANCE}}), 'nan':'{"protocol":NaN, "name":NaN}',
+         'ragged':json.dumps({**EVALUATED, 'confusion':[[1], [2, 3], 'x']}), 'booleans':json.dumps({**EVALUATED, 'confusion':[[True, False], [1, 2]]}),
+         'words':json.dumps({**EVALUATED, 'scores':dict(SHARES, mean_pixel_acc='x')}), 'distances':json.dumps({**EVALUATED, 'distances':{'x':1}})}
+
+@attack('report page: files of a run that are none')
+def report_of_none(folder, long):
+    names = ['history.csv', 'scores.csv', 'monitor.csv', 'confusion.csv', 'distance.json', 'evaluation_results.json', '.lock', 'imgs/1_grid.png', 'imgs/1_worst.png', 'evaluation_worst.png']
+    assert '<h2>Left out' not in written(plain_run(folder/'whole'))
+    for name in names:
+        for i,kind in enumerate(('pipe', 'folder', 'socket', '/dev/zero', '/dev/ptmx', 'nothing', '.')):
+            run = plain_run(folder/f'{name.replace("/", "_")}{i}')
+            special(run/name, kind)
+            page = written(run)
+            assert name == 'evaluation_worst.png' or f'<li>{name}: ' in page, (name, kind)
+    for kind in ('pipe', '/dev/zero', 'folder'):
+        run = plain_run(folder/f'config{kind.replace("/", "")}')
+        special(run/'config.json', kind)
+        with contextlib.suppress(DataError):
+            written(run)
+            raise AssertionError(f'config.json: {kind}')
+
+@attack('report page: tables and texts of all kinds')
+def report_of_nonsense(folder, long):
+    for i,(kinds,names) in enumerate(((TABLES, ('history.csv', 'scores.csv', 'monitor.csv', 'confusion.csv')), ({**TABLES, **TEXTS}, ('distance.json', 'evaluation_results.json', '.lock')))):
+        for name in names:
+            for kind,text in kinds.items():
+                run = plain_run(folder/f'{i}_{name}_{kind.replace(" ", "_")}')
+                (run/name).write_bytes(text if isinstance(text, bytes) else text.encode())
+                try: page = written(run)
+                except Exception as e: raise AssertionError(f'{name}, {kind}: {type(e).__name__}: {e}') from e
+                assert '<img src=x>' not in page and '<h2>Options' in page, (name, kind)
+
+@attack('report page: pictures of all kinds')
+def report_of_pictures(folder, long):
+    run = plain_run(folder/'run')
+    Image.new('1', (20000, 20000)).save(run/'imgs/2_grid.png')
+    Image.new('1', (10000, 10000)).save(run/'imgs/3_grid.png')
+    Image.new('L', (1, 60000)).save(run/'imgs/4_grid.png')
+    Image.new('L', (60000, 1)).save(run/'imgs/5_grid.png')
+    for name in ('²_grid.png', '-1_grid.png', f'{"9"*100}_grid.png', '٣_grid.png', '<img src=x>_grid.png', '6_grid.png'): (run/'imgs'/name).write_bytes(b'')
+    (run/'imgs/7_grid.png').write_bytes(b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\n')
+    page = written(run)
+    for i in (2, 3, 6, 7): assert f'<li>imgs/{i}_grid.png: ' in page, i
+    assert '<img src=x>' not in page and str(folder) not in page.split('<footer>')[0].split('<h2>Options')[0]
+
+@attack('report page: markup in what it shows')
+def report_of_markup(folder, long):
+    from cyclegan_nbdev.core import Options
+    bad = '<img src=x onerror="document.title=1">\'"</script><script>alert(1)</script>'
+    run = plain_run(folder/'<img src=x>')
+    (run/'config.json').write_text(json.dumps(Options(dataroot=bad, palette=bad, max_epoch=2).as_dict()))
+    everywhere = lambda o: {k if i % 2 else f'{k}':everywhere(v) for i,(k,v) in enumerate(o.items())} if isinstance(o, dict) else bad if isinstance(o, (str, int)) else o
+    (run/'distance.json').write_text(json.dumps(dict(everywhere(DISTANCE), name='kid')))
+    (run/'evaluation_results.json').write_text(json.dumps({**EVALUATED, 'protocol':everywhere(EVALUATED['protocol']), 'scores':dict(SHARES, class_acc={bad:1, 'b':2}),
+        'distances':dict(frechet=1, kernel=1, kernel_std=1, extractor=bad, resizing=bad, real=bad, n_real=bad, generated=bad, n_generated=bad, subsets=bad)}))
+    (run/'confusion.csv').write_text(f'x,{bad.replace(",", "")},b\na,1,2\nb,3,4\n')
+    (run/'history.csv').write_text(f'epoch,step,{bad}\n1,1,1\n')
+    for has_confusion in (True, False):
+        page = written(run)
+        assert '<img src=x' not in page and page.count('<script') == page.count('</script') == 1 and 'images made by G_A against' in page and 'label maps made by' in page
+        (run/'confusion.csv').unlink(missing_ok=True)
+
+@attack('report page: names that are no UTF-8')
+def report_of_names(folder, long):
+    from cyclegan_nbdev.core import Options
+    run = plain_run(Path(os.fsdecode(os.fsencode(folder) + b'/\xff\xfe')))
+    (run/'config.json').write_text(json.dumps(Options(dataroot=os.fsdecode(b'\xff'), max_epoch=2).as_dict()))
+    (run/'imgs'/os.fsdecode(b'\xff_grid.png')).write_bytes(b'')
+    assert 'udcff' in written(run)
+
 
 # run folders from elsewhere
 

@@ -36,8 +36,10 @@ def translate(
     A:Tensor, B:Tensor # images, (N, C, H, W) in [-1, 1]
 ) -> dict: # fake_B, rec_A, fake_A, rec_B
     "Both translations and the ways back."
-    fake_B,fake_A = G_A(A),G_B(B)
-    return dict(fake_B=fake_B, rec_A=G_B(fake_B), fake_A=fake_A, rec_B=G_A(fake_A))
+    fake_B = G_A(A)
+    rec_A = G_B(fake_B)
+    fake_A = G_B(B)
+    return dict(fake_B=fake_B, rec_A=rec_A, fake_A=fake_A, rec_B=G_A(fake_A))
 
 def _together(net:nn.Module, together:bool, *xs:Tensor) -> Sequence[Tensor]:
     "Several batches through a network; as one batch where that changes nothing."
@@ -61,7 +63,7 @@ class _FourNetworks(nn.Module):
         for role in ('G_A', 'G_B', 'D_A', 'D_B'):
             net = init_weights(build_network(architecture(o, role)), o.init_type, o.init_gain)
             setattr(net, 'recompute', o.checkpoint_activations)
-            if (path := getattr(o, f'{role}_ckpt')): load_weights(net, path, f'{role}_ckpt')
+            if (path := getattr(o, f'{role}_ckpt')): load_weights(net, path, f'{role}_ckpt', o.slope)
             setattr(self, role, net)
         self.pool_A,self.pool_B = ImagePool(o.pool_size),ImagePool(o.pool_size)
 
@@ -95,12 +97,16 @@ class CycleGAN(_FourNetworks):
 
     def _made(self, A:Tensor, B:Tensor) -> dict:
         "What the generators make, and what they are told about it."
-        idt = (A, B) if self.o.lambda_idt > 0 else ()
-        fake_B,*idt_B = _together(self.G_A, self.together, A, *idt[1:])
-        fake_A,rec_A,*idt_A = _together(self.G_B, self.together, B, fake_B, *idt[:1])
-        out = dict(fake_B=fake_B, fake_A=fake_A, rec_A=rec_A, rec_B=self.G_A(fake_A))
-        if idt: out |= dict(idt_A=idt_A[0], idt_B=idt_B[0])
-        return out | dict(D_A_judges_G=_verdict(self.D_A, fake_A), D_B_judges_G=_verdict(self.D_B, fake_B))
+        identity = self.o.lambda_idt > 0
+        if not self.together:
+            out = translate(self.G_A, self.G_B, A, B)
+            if identity: out |= dict(idt_B=self.G_A(B), idt_A=self.G_B(A))
+        else:
+            fake_B,*idt_B = _together(self.G_A, True, A, *[B]*identity)
+            fake_A,rec_A,*idt_A = _together(self.G_B, True, B, fake_B, *[A]*identity)
+            out = dict(fake_B=fake_B, fake_A=fake_A, rec_A=rec_A, rec_B=self.G_A(fake_A))
+            if identity: out |= dict(idt_A=idt_A[0], idt_B=idt_B[0])
+        return out | dict(D_A_judges_G=_verdict(self.D_A, out['fake_A']), D_B_judges_G=_verdict(self.D_B, out['fake_B']))
 
     def _judged(self, A:Tensor, old_A:Tensor, B:Tensor, old_B:Tensor) -> dict:
         "What the discriminators say of real images and of the pools'."

@@ -177,7 +177,8 @@ class PatchDiscriminator(Network):
         ndf:int=64, # channels after the first layer; at most 8·ndf
         dl_num:int=3, # halvings; 3 sees 70×70 pixels
         norm_mode:str='instance', # instance or batch
-        affine:bool=False # learned scale and shift in instance norm
+        affine:bool=False, # learned scale and shift in instance norm
+        slope:float=.2 # negative slope; files of others may have another
     ) -> None:
         super().__init__()
         width = [in_planes] + [ndf*min(2**i, 8) for i in range(dl_num+1)]
@@ -185,7 +186,7 @@ class PatchDiscriminator(Network):
         for i,(ni,nf) in enumerate(zip(width, width[1:])):
             layers.append(nn.Conv2d(ni, nf, 4, 2 if i < dl_num else 1, 1, bias=i==0 or norm_mode=='instance'))
             if i: layers.append(norm_layer(nf, norm_mode, affine))
-            layers.append(nn.LeakyReLU(.2, True))
+            layers.append(nn.LeakyReLU(slope, True))
         self.layers = nn.Sequential(*layers, nn.Conv2d(width[-1], 1, 4, 1, 1))
     def forward(self, x:Tensor) -> Tensor: return self.layers(x)
 

@@ -11,13 +11,15 @@ import safetensors.torch
 import torch
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from PIL import Image
-from cyclegan_nbdev.io.checkpoint import load_network, read_header, save_network
+from cyclegan_nbdev.app import network_card
+from cyclegan_nbdev.io.checkpoint import check_role, load_network, read_header, save_network
 from cyclegan_nbdev.core import CycleGANError, Options, check_file
-from cyclegan_nbdev.io.foreign import read_mindspore, read_tensors
+from cyclegan_nbdev.io.foreign import read_foreign, read_mindspore, read_tensors
 from cyclegan_nbdev.networks import architecture, build_network
 from cyclegan_nbdev.io.palette import Palette
 from cyclegan_nbdev.io.pictures import read_picture
-from cyclegan_nbdev.predict import Translator
+from cyclegan_nbdev.predict import Translator, padded_size
+from cyclegan_nbdev.tools.hub import model_card
 from cyclegan_nbdev.run.resume import load_state, save_state
 
 D = Path(tempfile.mkdtemp(prefix='fuzz-'))
@@ -32,6 +34,13 @@ def reads(reader, path, check=lambda res: None):
         assert str(e).isprintable(), str(e)
         bad += 1
     answers[reader.__name__] = good,bad
+
+def texts_of(value):
+    "Every text in a value of JSON."
+    if isinstance(value, str): yield value
+    elif isinstance(value, dict): yield from texts_of([*value, *value.values()])
+    elif isinstance(value, list):
+        for v in value: yield from texts_of(v)
 
 def read_palette(path): return Palette.load(path)
 
@@ -66,7 +75,32 @@ def mindspore(draw):
     return b''.join(field(1, b''.join(value)) for _ in range(draw(st.integers(1, 3)))) + draw(st.just(b'') | messages.filter(lambda m: isinstance(m, bytes)))
 
 arch_values = st.none() | st.booleans() | st.integers(-2, 9) | st.integers() | st.floats() | st.sampled_from(['resnet', 'unet', 'patch', 'instance', 'batch', 'REFLECT', 'CONSTANT', '4', '']) | st.lists(st.integers(), max_size=2)
+odd_text = st.sampled_from(['A', 'G_B', '\x1b[31m', '<img src=x>', 'a\nb', '\ud800', 'x'*10**4]) | st.text(max_size=9)
+odd_value = json_values | odd_text | st.sampled_from([32, 10**12, 2**70, True, 1e999, -1]) | st.lists(odd_text, max_size=3) | st.dictionaries(odd_text | st.sampled_from(['dataroot', 'seed', 'ndf', 'gan_mode']), json_values | odd_text, max_size=3)
 arch_keys = st.sampled_from(['kind', 'in_planes', 'ngf', 'gl_num', 'ndf', 'dl_num', 'norm_mode', 'need_dropout', 'slope', 'pad_mode', 'affine', 'crop_end', 'out_bias', 'x'])
+
+# weights of others: names and shapes of any kind, and real ones of which a few are changed
+
+parts_of_names = st.sampled_from(['up', 'down', 'encoder', 'blocks', 'decoder', 'layers', 'model', 'conv_block', 'module', 'residuals', 'conv1', 'features', 'conv_in', 'down_1', 'up_2', 'conv_out', '', '0', '1', '2', '10', '٣', '9'*5000])
+leaves = st.sampled_from(['weight'] * 5 + ['bias', 'gamma', 'beta', 'moving_mean', 'running_var', 'num_batches_tracked', 'x', ''])
+names = st.lists(parts_of_names, max_size=4).flatmap(lambda parts: leaves.map(lambda leaf: '.'.join([*parts, leaf])))
+shapes = st.lists(st.integers(0, 8), max_size=5) | st.tuples(*[st.sampled_from([1, 2, 3, 4, 8])]*2, *[st.sampled_from([1, 3, 4, 7])]*2)
+dtypes = st.sampled_from([torch.float32]*8 + [torch.float16, torch.float64, torch.int64, torch.bool, torch.complex64, torch.float8_e4m3fn])
+tensors = st.tuples(shapes, dtypes).map(lambda t: torch.ones([*t[0]]).to(t[1]))
+FOREIGN = [{k.replace('layers.', 'model.') if kind == 'patch' and renamed else k:v for k,v in build_network(dict(kind=kind, in_planes=1, norm_mode=norm) | more).state_dict().items()}
+           for kind,more in dict(resnet=dict(ngf=2, gl_num=1), unet=dict(ngf=2, gl_num=3), patch=dict(ndf=2, dl_num=1)).items() for norm in ('instance', 'batch') for renamed in (False, True)]
+FOREIGN += [dict(read_mindspore(FIXTURES/f'mindspore_{name}.ckpt')) for name in ('resnet', 'unet', 'D')]
+
+@st.composite
+def layouts(draw):
+    "Tensors by name, as a file of somebody else's may have them."
+    found = dict(draw(st.sampled_from([{}, *FOREIGN])))
+    for name in draw(st.lists(st.sampled_from([*found]), max_size=2)) if found else []:
+        x = found.pop(name, None)
+        change = draw(st.sampled_from(['removed', 'renamed', 'another']))
+        if change == 'renamed' and x is not None: found[draw(names)] = x
+        if change == 'another': found[name] = draw(tensors)
+    return found | draw(st.dictionaries(names, tensors, max_size=4 if found else 9)) if draw(st.booleans()) else found
 
 def fuzz(n):
     "All of it, `n` examples each."
@@ -81,7 +115,10 @@ def fuzz(n):
     def usable(found): # what was read must work
         net,h = found
         json.dumps(h)
-        if h['architecture']['kind'] != 'patch': assert net(x[:,:1].expand(1, h['architecture']['in_planes'], 8, 8)).isfinite().all()
+        assert all(t.isprintable() for t in texts_of(h)), h
+        network_card(Translator(net, header=h)); model_card(dict(G_A=h)); check_role('x', h, 'G_A_ckpt')
+        if h['image_size']: assert h['image_size'] <= 16384 and ' '.join(h['domains'])
+        if h['architecture']['kind'] != 'patch': assert net(torch.zeros(1, h['architecture']['in_planes'], *padded_size(net, 8, 8))).isfinite().all()
     def translates(path): return Translator.from_file(path, 'CPU').tensor(x)
 
     @given(st.dictionaries(arch_keys, arch_values, max_size=3), st.sets(arch_keys, max_size=2), st.sampled_from(list(header)) , json_values)
@@ -91,6 +128,15 @@ def fuzz(n):
         safetensors.torch.save_file(weights, D/'forged.safetensors', {'cyclegan_nbdev': json.dumps(h)})
         reads(load_network, D/'forged.safetensors', usable)
         reads(translates, D/'forged.safetensors')
+    @given(st.dictionaries(st.sampled_from([*header, 'source', 'assumed']), odd_value, min_size=1, max_size=3))
+    def any_field(change):
+        h = header | change
+        safetensors.torch.save_file(weights, D/'field.safetensors', {'cyclegan_nbdev': json.dumps(h)})
+        reads(load_network, D/'field.safetensors', usable)
+    @given(layouts())
+    def any_layout(found):
+        safetensors.torch.save_file({k:v.contiguous().clone() for k,v in found.items()}, D/'layout.safetensors')
+        reads(read_foreign, D/'layout.safetensors', usable)
     @given(json_values)
     def any_header(value):
         safetensors.torch.save_file(weights, D/'any.safetensors', {'cyclegan_nbdev': json.dumps(value)})
@@ -130,7 +176,7 @@ def fuzz(n):
     @given(st.text(max_size=20))
     def any_name(name): reads(check_file, D/name if '\0' not in name else f'{D}/{name}')
 
-    for test in (forged_header, any_header, any_table, damaged_network, damaged_state, damaged_pth, any_pickle, any_mindspore, damaged_mindspore, any_config, damaged_config, damaged_png, damaged_tiff, any_palette, damaged_palette, any_name):
+    for test in (forged_header, any_field, any_layout, any_header, any_table, damaged_network, damaged_state, damaged_pth, any_pickle, any_mindspore, damaged_mindspore, any_config, damaged_config, damaged_png, damaged_tiff, any_palette, damaged_palette, any_name):
         settings(max_examples=n, derandomize=True, deadline=None, database=None, print_blob=False, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate, Phase.shrink))(test)()
 
 def main():

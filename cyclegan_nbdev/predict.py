@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from .io.checkpoint import check_role, load_network
 from .core import CycleGANError, DataError, OptionError
-from .system.files import is_folder, place, remove_leftovers
+from .system.files import is_folder, place
 from .system.devices import keep_freed_memory, pick_device
 from .io.pictures import IMAGE_EXTENSIONS, WRITABLE, find_images
 from .networks import multiple
@@ -355,7 +355,6 @@ def predict(
     kwargs:dict[str, Any] = dict(assume=assume, platform=platform, device_id=int(os.environ.get('LOCAL_RANK', device_id)), image_size=image_size, memory=memory)
     nets = {r[0]:_load(r[0], r[1], **kwargs) for r in runs}
     found,out,total = [find_inputs(r[2]) for r in runs],Path(outputs_dir)/'predict',Report()
-    remove_leftovers(out)
     with process_group(platform, minutes=24*60):
         for (ckpt,_,_,other,to,beside),files in zip(runs, found):
             jobs = dict([*_targets(files, out/to, format).items()][rank()::world()])

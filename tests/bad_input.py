@@ -559,9 +559,9 @@ def runs():
     for name in ('dir', 'pipe'): refused(f'config.json is a {name}', 'train', go(ROOT/f'runs/config {name}'), 1, 'config.json')
     raises('a missing config.json', lambda: Options.load(ROOT/'none.json'), DataError, 'none.json', 'no such file')
     left = folder('left')
-    (left/f'.cyclegan-tmp-0123456789abcdef.png').write_bytes(b'x')
+    (left/'imgs/.cyclegan-tmp-0123456789abcdef').mkdir(parents=True)
     works('what a killed run left is swept', 'train', TINY | dict(outputs_dir=left), lambda: [*left.rglob('.cyclegan-tmp-*')] and 'it is still there')
-    (ROOT/'predict left/predict/fake_B').mkdir(parents=True); (ROOT/f'predict left/predict/fake_B/.cyclegan-tmp-0123456789abcdef.png').write_bytes(b'x')
+    (ROOT/'predict left/predict/fake_B').mkdir(parents=True); (ROOT/'predict left/predict/fake_B/.cyclegan-tmp-0123456789abcdef').mkdir()
     works('what a killed run left is swept', 'predict', dict(input=ROOT/'scenes/testA', G_A_ckpt=ROOT/'nets/G_A.safetensors', outputs_dir=ROOT/'predict left', platform='CPU'), lambda: [*(ROOT/'predict left').rglob('.cyclegan-tmp-*')] and 'it is still there')
 
 # a few as processes of their own

@@ -61,7 +61,7 @@ def fingerprint(folder):
 def whole(folder):
     "What is not whole in a run folder, whatever happened to it."
     for f in folder.rglob('*'):
-        if f.name.startswith('.') or not f.is_file(): continue
+        if any(part.startswith('.') for part in f.relative_to(folder).parts) or not f.is_file(): continue
         try:
             if f.name == resume.STATE: resume.load_state(f)
             elif f.suffix == '.safetensors': load_network(f)

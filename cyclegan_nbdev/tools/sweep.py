@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 from ..core import CycleGANError, DataError, OptionError, Options, at_least, check_file, did_you_mean, why, with_demo
-from ..system.files import atomic_path, check_dataroot, remove_leftovers
+from ..system.files import atomic_path, check_dataroot
 from ..io.pictures import image_grid
 from ..metrics.distances import DISTANCES
 from ..metrics.scores import METRICS
@@ -147,7 +147,6 @@ def run_sweep(
     if index >= count: raise OptionError('index', index, f'allowed: 0 to count-1, {count-1}')
     folder,runs = sweep_runs(config)
     check_file(notebook)
-    remove_leftovers(folder) # what killed processes of this machine left half-written
     failed = {}
     for name in [*runs][index::count]:
         if _is_done(folder/f'{name}.ipynb', runs[name][0]): print(f'{name}: done already', flush=True); continue

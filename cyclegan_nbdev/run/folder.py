@@ -7,7 +7,7 @@ __all__ = ['STATE', 'FOLDERS', 'open_own', 'RunFolder', 'run_status', 'Interrupt
            'FiniteCallback', 'memory_errors']
 
 # %% ../../nbs/run/folder.ipynb #77d7501e
-import os, signal, socket, stat, threading
+import errno, os, signal, socket, stat, threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Iterator

@@ -17,7 +17,7 @@ from .system.files import atomic_path, place
 from .metrics.distances import Distances, feature_distances, load_extractor
 from .io.palette import Palette
 from .predict import newest_generators, predict
-from .metrics.scores import Confusion, FolderScores, Scores, match_files, plot_confusion, score_folders, scores_table, worst_images
+from .metrics.scores import METRICS, Confusion, FolderScores, Scores, match_files, plot_confusion, score_folders, scores_table, strange_text, worst_images
 
 # %% ../nbs/07_evaluate.ipynb #c009
 def results_text(
@@ -49,10 +49,15 @@ class Evaluation:
 
     def __str__(self) -> str:
         c,top = self.scores.confusion,self.scores.ceiling
-        line = lambda what,s: f'{what:32} mean_pixel_acc {s.mean_pixel_acc:6.1%}  mean_class_acc {s.mean_class_acc:6.1%}  mean_class_iou {s.mean_class_iou:6.1%}'
+        def line(what:str, s:Scores) -> str:
+            if math.isnan(s.mean_pixel_acc): return f'{what:32} no pixel of the true maps has a class that it judges'
+            return f'{what:32} ' + '  '.join(f'{k} {getattr(s, k):6.1%}' for k in METRICS)
         resized = f'; {len(self.scores.resized)} resized to the size of their label maps' if self.scores.resized else ''
-        return '\n'.join([f'{self.scores.matched}{resized}', line(f'all {len(c.palette.names)} classes', c.scores), line('  the true maps through JPEG', top.scores),
-                          line('official protocol', c.official), line('  the true maps through JPEG', top.official), *([str(self.distances)] if self.distances else [])])
+        lines = [f'{self.scores.matched}{resized}', strange_text(self.scores.strange),
+                 line(f'all {len(c.palette.names)} classes', c.scores), line('  the true maps through JPEG', top.scores),
+                 line('official protocol', c.official), line('  the true maps through JPEG', top.official)]
+        if self.distances: lines.append(str(self.distances))
+        return '\n'.join(l for l in lines if l)
 
     def _repr_markdown_(self) -> str:
         return f'```\n{self}\n```\n' + scores_table(self.scores.confusion)
@@ -95,7 +100,7 @@ def evaluate(
     r = score_folders(made, true, classes, size_differs, quality, progress)
     distances = None if net is None else feature_distances(made, real_dir or true, net, progress)
     e = Evaluation(r, distances, dict(true=str(true), generated=str(made), generator=G_A and str(G_A), palette=str(palette), images=len(r.matched.pairs), missing=r.matched.missing, extra=r.matched.extra,
-                           resized=r.resized, size_differs=size_differs, ceiling=f'JPEG, quality {quality}'))
+                           resized=r.resized, size_differs=size_differs, ceiling=f'JPEG, quality {quality}', strange=r.strange))
     to = lambda name: atomic_path(Path(outputs_dir or run_dir or '.')/f'evaluation_{name}')
     with to('results.txt') as tmp: tmp.write_text(results_text(r.confusion), encoding='utf-8')
     with to('results.json') as tmp: tmp.write_text(json.dumps(e.as_dict(), indent=1), encoding='utf-8')

@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['METRICS', 'SIZE_DIFFERS', 'Scores', 'Confusion', 'score_images', 'plot_confusion', 'scores_table', 'through_jpeg',
-           'Matched', 'match_files', 'FolderScores', 'score_folders', 'worst_images']
+           'Matched', 'match_files', 'FolderScores', 'check_label_map', 'strange_text', 'score_folders', 'worst_images']
 
 # %% ../../nbs/metrics/scores.ipynb #c003
 import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable
+from typing import Any, Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +20,7 @@ from PIL import Image
 
 from ..core import DataError, OptionError
 from ..io.pictures import find_images, image_grid, progress_bar
-from ..io.palette import Palette, as_rgb
+from ..io.palette import SOME_STRANGE, Palette, as_rgb
 from ..io.pictures import read_picture
 from ..system.files import below
 
@@ -95,7 +95,8 @@ def plot_confusion(
 ) -> Axes:
     "The confusion matrix of the classes that occur or were found, in per cent of each true class."
     kept = np.flatnonzero(c.matrix.sum(0) + c.matrix.sum(1))
-    n,names = c.matrix[np.ix_(kept, kept)],[c.palette.names[i] for i in kept]
+    n = c.matrix[np.ix_(kept, kept)]
+    names = [c.palette.names[i].replace('$', r'\$') for i in kept] # no formulas
     share = 100*n/np.maximum(n.sum(1, keepdims=True), 1)
     if ax is None: ax = plt.subplots(figsize=(2 + .42*len(kept), 1.5 + .38*len(kept)))[1]
     ax.imshow(share, cmap='Blues', vmin=0, vmax=100)
@@ -125,7 +126,7 @@ def through_jpeg(
     "A label map as JPEG makes it."
     with io.BytesIO() as f:
         Image.fromarray(as_rgb(img)).save(f, 'JPEG', quality=quality)
-        with Image.open(f) as im: return im.convert('RGB')
+        with Image.open(f, formats=['JPEG']) as im: return im.convert('RGB')
 
 # %% ../../nbs/metrics/scores.ipynb #c030
 @dataclass
@@ -166,8 +167,28 @@ class FolderScores:
     accuracy:dict # name of an image: share of its pixels that are right
     matched:Matched # which files were compared
     resized:list # names of the results that had another size
+    strange:dict # name of an image: share of the true map's pixels that are like no colour of the palette
 
 SIZE_DIFFERS = ('resize', 'refuse')
+
+def check_label_map(
+    palette:Palette, # the classes
+    label:Image.Image|np.ndarray, # a true label map
+    file:Any # where it is from
+) -> float: # share of its pixels that are like no colour of the palette, 0 to 1
+    "Raise `DataError` naming the file where it is no label map of this palette."
+    try: return palette.strange(label)
+    except DataError as e: raise DataError(f'{file}: {e}') from None
+
+def strange_text(
+    shares:dict # name of an image, or its file: share of pixels, from `check_label_map`
+) -> str|None: # one line; None where nothing needs to be said
+    "What to say about true label maps with many pixels of other colours than the palette's."
+    mean = float(np.mean([*shares.values()])) if shares else 0.
+    if mean < SOME_STRANGE: return None
+    worst = max(shares, key=lambda k: shares[k])
+    return (f"{mean:.0%} of the pixels of the true label maps have none of the palette's colours (most in {worst}, {shares[worst]:.0%}): "
+            'were they stored as JPEG or resized with blending, or do they have another palette?')
 
 def score_folders(
     result_dir:str|Path, # generated label maps
@@ -180,20 +201,22 @@ def score_folders(
     "Score the images of a folder. Raises `OptionError` or `DataError`."
     if size_differs not in SIZE_DIFFERS: raise OptionError('size_differs', size_differs, f'allowed: {", ".join(SIZE_DIFFERS)}')
     matched = match_files(result_dir, label_dir)
-    def one(name:str) -> tuple[str, float, bool, 'Confusion', 'Confusion']:
+    def one(name:str) -> tuple[str, float, float, bool, Confusion, Confusion]:
         fake,label = (as_rgb(read_picture(f).pixels) for f in matched.pairs[name])
+        strange = check_label_map(palette, label, matched.pairs[name][1])
         (h,w),size = fake.shape[:2],label.shape[:2]
         if (differs := (h,w) != size):
             if size_differs == 'refuse': raise DataError(f'{matched.pairs[name][0]}: {w}x{h} pixels, but the label map has {size[1]}x{size[0]}; size_differs=resize would resize it')
             fake = np.asarray(Image.fromarray(fake).resize((size[1], size[0]), Image.Resampling.NEAREST))
         c,top = Confusion(palette),Confusion(palette)
         top.add(through_jpeg(label, quality), label)
-        return name,c.add(fake, label),differs,c,top
-    total = FolderScores(Confusion(palette), Confusion(palette), {}, matched, [])
+        return name,c.add(fake, label),strange,differs,c,top
+    total = FolderScores(Confusion(palette), Confusion(palette), {}, matched, [], {})
     pool = ThreadPoolExecutor()
     try:
-        for name,accuracy,differs,c,top in progress_bar(pool.map(one, matched.pairs), 'scoring', len(matched.pairs), progress):
+        for name,accuracy,strange,differs,c,top in progress_bar(pool.map(one, matched.pairs), 'scoring', len(matched.pairs), progress):
             total.confusion += c; total.ceiling += top; total.accuracy[name] = accuracy
+            total.strange[name] = strange
             if differs: total.resized.append(name)
     finally: pool.shutdown(cancel_futures=True)
     return total

@@ -24,12 +24,12 @@ from torch import Tensor, nn
 
 from ..io.checkpoint import save_network
 from ..core import DataError, OptionError, Options
-from ..system.files import atomic_path, place, read_numbers
+from ..system.files import notice_once, atomic_path, place, read_numbers
 from ..io.pictures import image_grid, read_image, to_image
 from ..metrics.distances import DISTANCES, features, is_genuine, kernel_distance, load_extractor
 from ..io.palette import Palette
 from ..system.ranks import first_then_others
-from ..metrics.scores import METRICS, Confusion, match_files
+from ..metrics.scores import METRICS, Confusion, check_label_map, match_files, strange_text
 
 # %% ../../nbs/run/validate.ipynb #c006
 def final_generators(
@@ -67,10 +67,11 @@ def score_pairs(
     pairs:list, # from `test_pairs`
     palette:Palette # the classes
 ) -> tuple[Confusion, list]: # all counts; (accuracy, name, photo, generated, true) of each pair, the worst first
-    "Score the label maps that a generator makes of test photos."
+    "Score the label maps that a generator makes of test photos. Raises `DataError` for true ones that are none."
     c,images = Confusion(palette),[]
     for (name,_,label),(photo,fake) in zip(pairs, translations(G_A, dl, [i for _,i,_ in pairs])):
         true = read_image(label).resize(fake.size, Image.Resampling.NEAREST)
+        check_label_map(palette, true, label)
         images.append((c.add(fake, true), name, photo, fake, true))
     return c,sorted(images, key=lambda im: im[:2])
 
@@ -144,12 +145,14 @@ class ScoreCallback(Callback):
         root:str|Path, # the data set
         dl:UnpairedDL # its test images
     ) -> 'ScoreCallback':
-        "What to score on. Raises `OptionError` where nothing is paired, or too little for a distance."
+        "What to score on. Raises `OptionError` where nothing is paired, or too little for a distance; `DataError` for label maps that are none."
         self.dl,n = dl,len(dl.dataset.A)
         if self.classes:
             try: self.pairs = test_pairs(dl, root)
             except DataError as e: raise OptionError('palette', self.o.palette, f'scores need photos in testA and their label maps in testB under the same names: {e}') from None
             n = len(self.pairs)
+            first = {label:check_label_map(self.classes, read_image(label), label) for _,_,label in self.pairs[:8]}
+            if line := strange_text(first): notice_once(line)
         if self.distance and min(n, len(dl.dataset.B)) < 2: raise OptionError('extractor', self.o.extractor, 'a distance between sets needs at least 2 test images of A and of B')
         return self
 

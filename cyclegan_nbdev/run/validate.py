@@ -24,11 +24,11 @@ from torch import Tensor, nn
 
 from ..io.checkpoint import save_network
 from ..core import DataError, OptionError, Options
-from ..system.files import notice_once, atomic_path, place, read_numbers
+from ..system.files import atomic_path, place, read_numbers
 from ..io.pictures import image_grid, read_image, to_image
 from ..metrics.distances import DISTANCES, features, is_genuine, kernel_distance, load_extractor
 from ..io.palette import Palette
-from ..system.ranks import first_then_others
+from ..system.ranks import first_then_others, rank
 from ..metrics.scores import METRICS, Confusion, check_label_map, match_files, strange_text
 
 # %% ../../nbs/run/validate.ipynb #c006
@@ -152,7 +152,7 @@ class ScoreCallback(Callback):
             except DataError as e: raise OptionError('palette', self.o.palette, f'scores need photos in testA and their label maps in testB under the same names: {e}') from None
             n = len(self.pairs)
             first = {label:check_label_map(self.classes, read_image(label), label) for _,_,label in self.pairs[:8]}
-            if line := strange_text(first): notice_once(line)
+            if (line := strange_text(first)) and rank() == 0: print(line)
         if self.distance and min(n, len(dl.dataset.B)) < 2: raise OptionError('extractor', self.o.extractor, 'a distance between sets needs at least 2 test images of A and of B')
         return self
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NO_LOCKS', 'UNFINISHED', 'lock_file', 'remove_leftovers', 'temporary', 'atomic_path', 'is_hidden', 'atomic_folder',
-           'read_numbers', 'read_yaml', 'place', 'is_folder', 'check_dataroot', 'below', 'remote_files', 'result_names',
-           'local_file', 'stamp', 'utf8_name']
+           'read_numbers', 'read_yaml', 'place', 'is_folder', 'check_dataroot', 'safe_name', 'result_names', 'below',
+           'remote_files', 'local_file', 'stamp', 'utf8_name']
 
 # %% ../../nbs/system/files.ipynb #f002
 import csv, errno, functools, json, math, os, re, secrets, shutil, tempfile, threading, time, unicodedata
@@ -278,15 +278,67 @@ def check_dataroot(
     for d in ('trainA', 'trainB'):
         if not is_folder(root/d): raise OptionError('dataroot', str(dataroot), f'has no subfolder {d}; it should hold trainA and trainB')
 
+# %% ../../nbs/system/files.ipynb #7a3a82cd
+import re, unicodedata
+from collections import Counter
+from pathlib import PurePath
+
+_RESERVED = re.compile(r'(con|prn|aux|nul|com[1-9¹²³]|lpt[1-9¹²³]|conin\$|conout\$) *(\..*)?', re.IGNORECASE | re.DOTALL) # Windows' devices
+
+def safe_name(
+    name:str # from outside, with / between its parts
+) -> PurePosixPath: # relative and without `..`
+    "A name as a path below a folder. Raises `DataError` for one that would lie elsewhere, or be a device, on any system."
+    parts = [p for p in name.split('/') if p not in ('', '.')]
+    bad = not parts or name.startswith('/') or re.match('[A-Za-z]:', name) or '\\' in name or '\0' in name
+    if bad or any(not p.strip('. ') or _RESERVED.fullmatch(p) for p in parts):
+        raise DataError(f'{name!r} is not a safe name for a file (it is absolute, leaves its folder, or is reserved on some system); rename it where it comes from')
+    return PurePosixPath(*parts)
+
+# %% ../../nbs/system/files.ipynb #879d9a01
+def _as_stored(path:PurePath) -> str:
+    "One text for all spellings that some file system takes for the same name."
+    text = unicodedata.normalize('NFD', unicodedata.normalize('NFD', path.as_posix()).casefold())
+    return '/'.join(part.rstrip('. ') for part in text.split('/'))
+
+def result_names(
+    places:dict, # source: its relative path
+    ending:str|dict|None=None # of every result, such as '.png', or of each source's; None: the source's own
+) -> dict: # source: relative path of its result
+    "Names for results, no two of which are one file on any system; they depend on the sources, not on their order."
+    endings = ending if isinstance(ending, dict) else {s:ending or p.suffix for s,p in places.items()}
+    kept = {s for s,p in places.items() if p.suffix == endings[s] and not isinstance(ending, str)}
+    whole = {s:p if s in kept else p.with_name(p.name + endings[s]) for s,p in places.items()}
+    names = {s:p.with_suffix(endings[s]) for s,p in places.items()}
+    folders = {_as_stored(f) for f in {f for p in places.values() for f in p.parents}}
+    while True: # more than once: a whole name may be the short one of another source, `a.jpg.png`
+        stored = {s:_as_stored(p) for s,p in names.items()}
+        times = Counter([*stored.values(), *folders])
+        clashing = [s for s in names if times[stored[s]] > 1]
+        longer = {s:whole[s] for s in clashing if names[s] != whole[s]}
+        if not longer: break
+        names = names | longer
+    taken = folders | {k for k,n in times.items() if n == 1}
+    numbers:Counter = Counter()
+    for s in sorted(clashing, key=lambda s: (str(names[s]), str(s))): # one name even so: `A.png` and `a.png`, or members of two archives
+        first = names[s]
+        while _as_stored(names[s]) in taken:
+            numbers[stored[s]] += 1
+            names[s] = first.with_stem(f'{first.stem}_{numbers[stored[s]] + 1}')
+        taken.add(_as_stored(names[s]))
+    return names
+
 # %% ../../nbs/system/files.ipynb #93c11328
 def below(
     file:Any, # a path, from `remote_files` or from `pathlib`
     folder:Any # that it was found in
 ) -> PurePosixPath:
-    "Its name from there on; that of a shard's member is the one in the shard."
+    "Its name from there on, in a shard that of the member. Raises `DataError` for a name that is not safe."
     if isinstance(file, Path): return PurePosixPath(file.relative_to(folder).as_posix())
     name = file.path.strip('/')
-    return PurePosixPath(name if file.protocol == 'tar' else name.removeprefix(folder.path.strip('/')).strip('/'))
+    name = name if file.protocol == 'tar' else name.removeprefix(folder.path.strip('/')).strip('/')
+    try: return safe_name(name)
+    except DataError as e: raise DataError(f'{file}: {e}') from None
 
 def _members(folder:Any) -> list:
     "The files below a remote folder that are not hidden."

@@ -136,7 +136,7 @@ def is_hidden(
     name:str # of a file or folder, without its path
 ) -> bool:
     "Whether a file or folder is none of the user's data: a dot file, or what a file manager or a network drive adds."
-    return name.startswith('.') or name.lower() in _ADDED
+    return (name.startswith('.') and name not in ('.', '..')) or name.lower() in _ADDED
 
 # %% ../../nbs/system/files.ipynb #f9afbb02
 UNFINISHED = '.unfinished'

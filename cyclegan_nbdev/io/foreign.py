@@ -101,7 +101,7 @@ def is_safetensors(
 # %% ../../nbs/io/foreign.ipynb #c012
 def _check_pickle(path:Path, f:BinaryIO, most:int=10**6) -> None:
     "Raise `DataError` for a pickle that takes more steps, or builds more objects, than a network's."
-    sizes,marks,memo = list[int](),list[int](),dict[int, int]()
+    sizes,marks,memo = list[int](),list[int](),dict[Any, int]()
     for n,(op,arg,_) in enumerate(pickletools.genops(f)):
         takes = op.stack_before
         if op.name == 'MARK': marks.append(len(sizes)); continue

@@ -2,7 +2,8 @@
 
     python tests/attack.py [WORD] [--long]     # only the attacks whose name has the word; --long tries more of each
 """
-import argparse, atexit, contextlib, faulthandler, gzip, io, json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time, traceback
+import argparse, atexit, contextlib, faulthandler, gzip, io, json, os, re, shutil, signal, socket, subprocess, sys
+import tempfile, threading, time, traceback
 import urllib.error, urllib.request
 from pathlib import Path
 
@@ -349,6 +350,82 @@ def report_of_names(folder, long):
 
 
 # run folders from elsewhere
+
+TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=2, n_epochs=1, platform='CPU', seed=5, save_imgs=False)
+
+def a_run(folder):
+    "A run folder of one epoch, as somebody may send it, and the options that it was begun with."
+    from cyclegan_nbdev.io.scenes import make_demo_scenes
+    from cyclegan_nbdev.train import train
+    data = make_demo_scenes(folder/'scenes', 32, n_train=2, n_test=2, progress=False)
+    given = TINY | dict(dataroot=str(data), cache_dir=str(folder/'cache'), outputs_dir=str(folder/'run'), lr_policy='constant')
+    with contextlib.redirect_stdout(io.StringIO()): train(given | dict(max_epoch=1))
+    return folder/'run', given
+
+def answer(given):
+    "What training says: a line where it refuses."
+    from cyclegan_nbdev.core import CycleGANError
+    from cyclegan_nbdev.train import train
+    with contextlib.redirect_stdout(io.StringIO()):
+        try: train(given)
+        except CycleGANError as e: return str(e)
+    return 'trained'
+
+@attack('run folder: links and pipes in the place of our files')
+def linked(folder, long):
+    run,given = a_run(folder)
+    (outside := folder/'outside').mkdir()
+    (outside/'G_A_1.safetensors').write_text('theirs')
+    (victim := folder/'victim.txt').write_text('untouched')
+    again = given | dict(resume=True)
+    for name in ('.lock', 'history.csv', 'config.json', 'monitor.csv', 'state.safetensors', 'ckpt', 'imgs', 'log'):
+        for kind in ('link', 'pipe') if long else ('link',):
+            hostile = folder/f'hostile {name} {kind}'
+            shutil.copytree(run, hostile)
+            old = hostile/name
+            is_folder = old.is_dir()
+            if is_folder: shutil.rmtree(old)
+            else: old.unlink(missing_ok=True)
+            if kind == 'pipe': os.mkfifo(old)
+            else: old.symlink_to(outside if is_folder else victim)
+            said = answer(again | dict(outputs_dir=str(hostile), keep_checkpoints=1))
+            if is_folder or name == '.lock': assert 'outputs_dir=' in said and name in said, said
+            assert victim.read_text() == 'untouched', name
+            assert [p.name for p in outside.iterdir()] == ['G_A_1.safetensors'], name
+
+@attack('run folder: what it says is neither written to nor asked')
+def forged(folder, long):
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from cyclegan_nbdev.run.resume import load_state, save_state
+    from cyclegan_nbdev.train import load_learner
+    asked = []
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self): asked.append(self.path); self.send_error(404)
+        do_HEAD = do_GET
+        def log_message(self, *_): pass
+    server = HTTPServer(('127.0.0.1', 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f'http://127.0.0.1:{server.server_port}/x'
+    run,given = a_run(folder)
+    state = load_state(run/'state.safetensors')
+    names = ('dataroot', 'palette', 'extractor', 'G_A_ckpt', 'D_B_ckpt')
+    forgeries = [('cache_dir', str(folder/'taken')), *((k, url) for k in names), ('logger', 'wandb'), ('outputs_dir', str(folder/'taken'))]
+    for only_config in (False, True) if long else (False,):
+        for name,value in forgeries:
+            hostile = folder/f'forged {name} {only_config}'
+            shutil.copytree(run, hostile)
+            forged = state['options'] | {name:value}
+            (hostile/'config.json').write_text(json.dumps(forged))
+            if only_config: (hostile/'state.safetensors').unlink()
+            else: save_state(hostile/'state.safetensors', state | dict(options=forged))
+            said = answer(dict(resume=True, outputs_dir=str(hostile), max_epoch=2))
+            wanted = 'trained' if name == 'outputs_dir' else f'give {name} again to confirm it'
+            assert wanted in said, (name, said)
+            assert not (folder/'taken').exists(), name
+    try: load_learner(folder/'forged dataroot False')
+    except ValueError as e: assert 'give dataroot again' in str(e), e
+    server.shutdown()
+    assert not asked, asked
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -4,9 +4,10 @@
 
 Runs are forks of this process, killed with SIGKILL at random moments: by the clock, before and after renaming, while flushing, with a file half
 written, while the cache of decoded images is built. Where the disk is full (a small tmpfs as root, a limit on file sizes otherwise), read-only, or loses
-a file, the run must end with one line, with nothing half-written, and go on when the cause is gone.
+a file, the run must end with one line, with nothing half-written, and go on when the cause is gone. Run folders are copied, renamed, moved, spoilt,
+and used from containers.
 """
-import argparse, hashlib, os, random, resource, signal, shutil, subprocess, sys, tempfile, time, traceback
+import argparse, ctypes, hashlib, os, random, resource, signal, shutil, subprocess, sys, tempfile, time, traceback
 from pathlib import Path
 
 import safetensors.torch
@@ -14,7 +15,7 @@ import cyclegan_nbdev.train # noqa: imported once, used by the forks
 from PIL import Image
 from cyclegan_nbdev import cli, data
 from cyclegan_nbdev.io import cache as cache_room
-from cyclegan_nbdev.run import resume
+from cyclegan_nbdev.run import folder as folder_room, resume
 from cyclegan_nbdev.io.checkpoint import load_network
 from cyclegan_nbdev.io.scenes import make_demo_scenes
 
@@ -23,9 +24,9 @@ TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=2, n_epoc
             save_state_minutes=0, keep_checkpoints=1, dataroot=ROOT/'scenes', cache_dir=ROOT/'cache')
 survived,failed = 0,[]
 
-def start(prepare=lambda: None, **options):
+def start(prepare=lambda: None, usual=TINY, **options):
     "Run cyclegan_train in a fork; its process id."
-    argv = [str(w) for k,v in (TINY | options).items() for w in (f'--{k}', v)]
+    argv = [str(w) for k,v in (usual | options).items() for w in (f'--{k}', v)]
     sys.stdout.flush()
     if (pid := os.fork()): return pid
     code = 99
@@ -46,15 +47,15 @@ def end(pid):
     "Wait; exit code (negative: the signal) and what was printed."
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     log = ROOT/f'log-{pid}'
-    return code, log.read_text() if log.exists() else ''
+    return code, log.read_text(errors='replace') if log.exists() else ''
 
-def run(prepare=lambda: None, **options): return end(start(prepare, **options))
+def run(prepare=lambda: None, usual=TINY, **options): return end(start(prepare, usual, **options))
 
 def fingerprint(folder):
     "Of all weights that a run ended with, and of its history."
     h = hashlib.sha256()
     for f in sorted((folder/'ckpt').glob('*_2.safetensors')):
-        for k,v in sorted(safetensors.torch.load_file(f).items()): h.update(f'{f.name} {k}'.encode() + v.numpy().tobytes())
+        for k,v in sorted(safetensors.torch.load(f.read_bytes()).items()): h.update(f'{f.name} {k}'.encode() + v.numpy().tobytes())
     rows = (folder/'history.csv').read_text().splitlines()
     return h.hexdigest(), [','.join(w for i,w in enumerate(r.split(',')) if i != 3) for r in rows] # all but the time
 
@@ -137,6 +138,122 @@ def stops(n, rng, wanted):
         wrong = code and (code != 128+number or 'the run is saved' not in line or 'Traceback' in said) and f'exit code {code}: {said}'
         if code and not wrong: code,said = run(outputs_dir=folder)
         check(number.name, wrong or (code and said) or (fingerprint(folder) != wanted and 'other weights'))
+
+# what people do with run folders
+
+def saved(n, then=lambda: None):
+    "Be killed right after the n-th state is saved: six for an epoch of five steps."
+    def prepare():
+        then()
+        at_call(resume, 'save_state', n, after=True)()
+    return prepare
+
+def contents(folder): return {p.relative_to(folder):(p.read_bytes(), p.stat().st_mtime_ns) for p in folder.rglob('*') if p.is_file()}
+
+def continued(what, folder, result, wanted):
+    "The run must have gone on, in this folder, to the weights and the history of an undisturbed one."
+    code,said = result
+    went_on = 'continuing the run in' in said
+    check(what, (code or not went_on) and f'exit code {code}: {said}' or fingerprint(folder) != wanted and 'other weights or another history')
+    check(f'{what}: nothing put aside', [*folder.parent.glob(f'{folder.name}.*')] and 'a folder beside it')
+
+def other_places(wanted):
+    "Run folders that were copied, renamed, moved to another disk or linked, and runs that go on from another current folder."
+    half = ROOT/'begun/outputs'
+    half.parent.mkdir()
+    relative = dict(dataroot='../scenes', cache_dir='../cache', outputs_dir='outputs') # begun with these, from there
+    code,said = run(saved(3, lambda: os.chdir(half.parent)), **relative)
+    check('a run with relative paths', code != -signal.SIGKILL and said)
+    there = ROOT/'copied/outputs'
+    shutil.copytree(half, there)
+    before = contents(half)
+    continued('a copy', there, run(lambda: os.chdir(there.parent), {}, resume=True), wanted) # in ./outputs, with its options
+    check('and the original', contents(half) != before and 'was changed')
+    shutil.copytree(half, ROOT/'renamed')
+    (ROOT/'renamed').rename(ROOT/'renamed too')
+    continued('a renamed run', ROOT/'renamed too', run(outputs_dir=ROOT/'renamed too'), wanted)
+    disk = Path(tempfile.mkdtemp(dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else None))
+    try:
+        shutil.move(half, disk/'run')
+        (ROOT/'linked').symlink_to(disk/'run')
+        continued('a moved and linked run', ROOT/'linked', run(outputs_dir=ROOT/'linked'), wanted)
+        check('the link', (not (ROOT/'linked').is_symlink()) and 'is none any more')
+    finally: shutil.rmtree(disk)
+    latin = ROOT/os.fsdecode(b'caf\xe9') # not UTF-8
+    code,said = run(saved(8), outputs_dir=latin)
+    check('a name that is not UTF-8', code != -signal.SIGKILL and said)
+    continued('and the same again', latin, run(outputs_dir=latin), wanted)
+
+def in_a_container():
+    "Be a process of a container: with another process id, on a machine of the same name."
+    new_processes = 0x20000000
+    if ctypes.CDLL(None, use_errno=True).unshare(new_processes): os._exit(77)
+    for _ in range(2): # the first process cannot kill itself
+        if (pid := os.fork()): os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
+
+def containers(wanted):
+    "Runs in containers that share folders and are killed with them."
+    code,said = run(lambda: (in_a_container(), saved(4)()), outputs_dir=ROOT/'contained')
+    if code == 77: return print('not tried: containers (needs root)')
+    check('a container that is killed', code != -signal.SIGKILL & 255 and f'exit code {code}: {said}')
+    continued('its run, outside', ROOT/'contained', run(outputs_dir=ROOT/'contained'), wanted)
+    code,said = run(saved(4), outputs_dir=ROOT/'outside')
+    continued('a run from outside, in a container', ROOT/'outside', run(in_a_container, outputs_dir=ROOT/'outside'), wanted)
+
+def late(wanted):
+    "Killed between the last save and the end: the run is finished, not trained again."
+    folder = ROOT/'late'
+    code,said = run(saved(12), outputs_dir=folder)
+    check('killed after the last save', (code != -signal.SIGKILL or fingerprint(folder) != wanted) and said)
+    for what,new in (('the same again', False), ('and once more', True)):
+        code,said = run(outputs_dir=folder)
+        check(what, (code or ('it is finished' in said) == new or (ROOT/'late.1').exists() != new) and f'exit code {code}: {said}')
+    check('its networks', (fingerprint(folder) != wanted or fingerprint(ROOT/'late.1') != wanted) and 'are others')
+
+def spoilt(wanted):
+    "A history that is gone, garbled or a link; a state with a flipped bit; other images of the same names and sizes."
+    half = ROOT/'half'
+    run(saved(8), outputs_dir=half)
+    victim = ROOT/'victim.txt'
+    victim.write_text('untouched')
+    ways = dict(gone=lambda f: f.unlink(), emptied=lambda f: f.write_bytes(b''), garbled=lambda f: f.write_bytes(b'\xff\0,\n"'),
+                link=lambda f: (f.unlink(), f.symlink_to(victim)))
+    for name,spoil in ways.items():
+        shutil.copytree(half, ROOT/name)
+        spoil(ROOT/name/'history.csv')
+        continued(f'history.csv: {name}', ROOT/name, run(outputs_dir=ROOT/name), wanted)
+    check('and where the link led', victim.read_text() != 'untouched' and 'was written')
+    state = bytearray((half/resume.STATE).read_bytes())
+    state[-1000] ^= 4
+    shutil.copytree(half, ROOT/'flipped')
+    (ROOT/'flipped'/resume.STATE).write_bytes(state)
+    refused('a flipped bit', run(outputs_dir=ROOT/'flipped'), 1, resume.STATE, 'checksum', 'resume=False')
+    shutil.copytree(ROOT/'scenes', ROOT/'green')
+    for f in (ROOT/'green/trainA').iterdir(): Image.new('RGB', Image.open(f).size, 'green').save(f)
+    refused('other images', run(outputs_dir=half, dataroot=ROOT/'green'), 2, 'dataroot=', 'contents', 'resume=False')
+    continued('and the right ones again', half, run(outputs_dir=half), wanted)
+
+def reader_gone(wanted):
+    "Whoever read what a run prints has enough (`| head -1`): the run goes on to its end."
+    argv = [str(w) for k,v in (TINY | dict(outputs_dir=ROOT/'head')).items() for w in (f'--{k}', v)]
+    with subprocess.Popen([sys.executable, '-u', '-m', 'cyclegan_nbdev.cli', 'train', *argv], stdout=subprocess.PIPE) as p:
+        p.stdout.readline()
+        p.stdout.close()
+    check('nobody reads', p.returncode and f'exit code {p.returncode}' or fingerprint(ROOT/'head') != wanted and 'other weights')
+
+def orphans(wanted):
+    "The processes of `device_num` end with the one that started them, saved; a restart while they run gives one line."
+    argv = [str(w) for k,v in (TINY | dict(outputs_dir=ROOT/'both', device_num=2, max_epoch=400)).items() for w in (f'--{k}', v)]
+    command = [sys.executable, '-m', 'cyclegan_nbdev.cli', 'train', *argv]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (ROOT/'both/state.safetensors').exists() and first.poll() is None: time.sleep(.1)
+    again = subprocess.run(command, capture_output=True, text=True)
+    refused('a second start', (again.returncode, again.stdout + again.stderr), 2, 'in use by the run with')
+    first.kill()
+    first.wait()
+    before,until = None,time.time() + 60
+    while before != (before := folder_room.run_status(ROOT/'both')) or before == 'running' and time.time() < until: time.sleep(1)
+    check('orphans', before != 'stopped' and f'they are {before}')
 
 # what the disk does
 
@@ -234,6 +351,8 @@ def main():
     kills(args.kills, rng, wanted)
     stops(max(2, args.kills//12), rng, wanted)
     two_runs(wanted)
+    for part in (other_places, containers, late, spoilt, reader_gone): part(wanted)
+    if args.kills >= 100: orphans(wanted)
     disk_full(wanted, args.kills < 100)
     clocks(wanted)
     shutil.rmtree(ROOT, ignore_errors=True)

@@ -236,7 +236,7 @@ def parse_option(
     try:
         if kind is bool: res = {'true':True, 'false':False}[str(value).lower()]
         elif kind is str:
-            res = os.path.expanduser(os.fspath(value)) # a shell leaves the ~ of --outputs_dir=~/x alone
+            res = os.fspath(value)
             if not isinstance(res, str) or not res or '\0' in res: raise bad
         elif isinstance(value, (bool, bytes)): raise bad
         else: res = kind(value) # int('3'), float('1e-4')

@@ -35,7 +35,7 @@ def open_own(
         if not stat.S_ISREG(path.lstat().st_mode):
             other = f'its {path.name} is not a file (a link, a pipe or a device); remove it'
             raise OptionError('outputs_dir', str(path.parent), other)
-    return open(path, mode, newline='', errors='replace', opener=_not_followed)
+    return open(path, mode, newline='', encoding='utf-8', errors='replace', opener=_not_followed)
 
 def _grab(path:Path) -> tuple[IO[str], bool]:
     "A locked file that is still the one at `path`, with the holder's name in it; whether one was left behind."

@@ -70,7 +70,7 @@ class Augment:
     ) -> None:
         self.mode = o.preprocess if train and o.use_random else 'square'
         self.size,self.flip = o.image_size,train and o.use_random
-        self.load,self.multiple = o.side_before_crop,o.multiple
+        self.load,self.multiple = o.side_before_crop,o.size_divisor
 
     def box(self,
         h:int, w:int # size of the stored image

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from .io.checkpoint import check_role, load_generator
 from .core import OptionError, Options, with_demo
-from .networks import Network, ResnetGenerator, architecture, build_network, multiple
+from .networks import Network, ResnetGenerator, architecture, build_network
 from .run.resume import resumed_options
 
 # %% ../nbs/05_distill.ipynb #5cac8ea0
@@ -35,7 +35,7 @@ def load_teacher(
     if (planes := arch.get('in_planes', 3)) != o.in_planes: raise OptionError(option, path, f'is for {planes} channels, but in_planes={o.in_planes}')
     for k in ('ngf', 'gl_num', 'slope', 'norm_mode'):
         if k in arch and arch[k] != getattr(o, f't_{k}'): raise OptionError(f't_{k}', getattr(o, f't_{k}'), f'the teacher in {path} has {k}={arch[k]}')
-    if o.image_size % (m := multiple(net)): raise OptionError(option, path, f'needs image sides divisible by {m}, and image_size={o.image_size} is not')
+    if o.image_size % (m := net.size_divisor): raise OptionError(option, path, f'needs image sides divisible by {m}, and image_size={o.image_size} is not')
     net.arch = arch
     return net.requires_grad_(False)
 

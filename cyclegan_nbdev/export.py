@@ -26,7 +26,7 @@ from .system.files import temporary
 from .io.pictures import find_images
 from .io.scenes import street_scene
 from .io.mindir import run_mindir, write_mindir
-from .networks import in_planes, multiple
+from .networks import Network, in_planes
 from .io.pictures import read_picture
 
 # %% ../nbs/08_export.ipynb #378b2ac3
@@ -38,12 +38,12 @@ def _mirrored(n:Any, m:Any) -> Tensor:
 class Pixels(nn.Module):
     "A generator for 8-bit pictures of any size from its multiple on: (N, H, W, C) in and out."
     def __init__(self,
-        net:nn.Module # a generator
+        net:Network # a generator
     ) -> None:
         super().__init__()
-        self.net,self.multiple = net,multiple(net)
+        self.net,self.size_divisor = net,net.size_divisor
     def forward(self, image:Tensor) -> Tensor:
-        x,m = image.permute(0, 3, 1, 2).float()/127.5 - 1,self.multiple
+        x,m = image.permute(0, 3, 1, 2).float()/127.5 - 1,self.size_divisor
         h,w = x.shape[2:]
         H,W = (h+m-1)//m*m,(w+m-1)//m*m # sums of positive numbers: ONNX divides towards zero
         y = self.net(x[:,:,_mirrored(h, H)][...,_mirrored(w, W)])
@@ -52,15 +52,15 @@ class Pixels(nn.Module):
 
 # %% ../nbs/08_export.ipynb #b822dc4a
 def program(
-    net:nn.Module, # a generator, or `Pixels` around one; in evaluation mode
+    net:Network|Pixels, # a generator, or `Pixels` around one; in evaluation mode
     most:int|None=None # largest side in pixels, for runtimes that plan their memory; they get batches of at most 4, and no `Pixels`
 ) -> torch.export.ExportedProgram:
     "The computation of a generator, for any batch and size."
+    m = net.size_divisor
     if isinstance(net, Pixels):
-        m,least = net.multiple,max(net.multiple+1, 8)
+        least = max(m+1, 8)
         x,dims = torch.zeros(2, 2*least+3, 3*least+1, in_planes(net), dtype=torch.uint8),{1:Dim('height', min=least), 2:Dim('width', min=least)}
     else:
-        m = multiple(net)
         x,limit = torch.zeros(2, in_planes(net), 4*m, 5*m),dict(min=2, max=most and max(most//m, 5))
         dims = {2:m*Dim('height', **limit), 3:m*Dim('width', **limit)}
     with torch.no_grad(): return torch.export.export(net, (x,), dynamic_shapes=({0:Dim('batch', max=most and 4), **dims},), prefer_deferred_runtime_asserts_over_guards=not most)
@@ -95,7 +95,7 @@ def _reduced(model:Any, precision:str, images:Iterable, path:str|Path) -> Any:
 # %% ../nbs/08_export.ipynb #79928819
 def to_onnx(
     path:str|Path, # the file to write
-    net:nn.Module, # a generator, or `Pixels` around one
+    net:Network|Pixels, # a generator, or `Pixels` around one
     about:dict, # for the file's metadata: texts by name
     precision:str='fp32', # fp32, fp16 or int8
     images:Iterable=() # batches to calibrate int8 with
@@ -127,14 +127,14 @@ def _pictures(o:ExportOptions, in_planes:int, way:str, n:int=4) -> list[Tensor]:
     scenes = [np.asarray(street_scene(i, 256)[way == 'BtoA'], np.float32) for i in range(n)]
     return [torch.from_numpy(s).permute(2, 0, 1)[torch.arange(in_planes) % 3]/127.5 - 1 for s in scenes]
 
-def _batch(net:nn.Module, pictures:list[Tensor], h:float, w:float) -> Tensor:
+def _batch(net:Network|Pixels, pictures:list[Tensor], h:float, w:float) -> Tensor:
     "Pictures at about this size, as the network takes them."
-    pixels,m = isinstance(net, Pixels),multiple(getattr(net, 'net', net))
+    pixels,m = isinstance(net, Pixels),net.size_divisor
     size = [max(-(-int(n)//m), 3)*m - 3*pixels for n in (h, w)]
     x = torch.cat([F.interpolate(p[None], size, mode='bilinear', antialias=True) for p in pictures]).clamp(-1, 1)
     return ((x + 1)*127.5).round().byte().permute(0, 2, 3, 1).contiguous() if pixels else x
 
-def _batches(net:nn.Module, pictures:list[Tensor], side:int) -> list[Tensor]:
+def _batches(net:Network|Pixels, pictures:list[Tensor], side:int) -> list[Tensor]:
     "A square; wider than high; two smaller ones."
     return [_batch(net, pictures[:n], h, w) for n,h,w in ((1, side, side), (1, .75*side, 1.25*side), (2, side/2, side/2))]
 
@@ -174,7 +174,7 @@ def comparison_table(
 # %% ../nbs/08_export.ipynb #35744841
 def to_pt2(
     path:Path, # the file to write
-    net:nn.Module, # a generator in evaluation mode
+    net:Network|Pixels, # a generator in evaluation mode
     about:dict # what the file says about itself
 ) -> None:
     "Write a torch.export file."
@@ -188,7 +188,7 @@ def run_pt2(
 
 def to_aoti(
     path:Path, # the file to write
-    net:nn.Module, # a generator in evaluation mode
+    net:Network|Pixels, # a generator in evaluation mode
     about:dict # what the file says about itself
 ) -> None:
     "Compile to a package of machine code."
@@ -207,7 +207,7 @@ def run_aoti(
 # %% ../nbs/08_export.ipynb #8733cd2f
 def to_openvino(
     path:Path, # the file to write
-    net:nn.Module, # a generator in evaluation mode
+    net:Network|Pixels, # a generator in evaluation mode
     about:dict, # what the file says about itself
     precision:str='fp32', # fp32, bf16, fp16 or int8
     images:Iterable[Tensor]=() # (1, C, H, W) in [-1, 1], to calibrate int8 with
@@ -232,7 +232,7 @@ def run_openvino(
 # %% ../nbs/08_export.ipynb #931ca40d
 def to_mindir(
     path:Path, # the file to write
-    net:nn.Module, # a generator in evaluation mode
+    net:Network|Pixels, # a generator in evaluation mode
     about:dict, # what the file says about itself
     python:str # a Python that has MindSpore
 ) -> None:
@@ -251,7 +251,7 @@ def run_mindspore(
 # %% ../nbs/08_export.ipynb #5c8cd737
 def to_executorch(
     path:str|Path, # the file to write
-    net:nn.Module, # a generator in evaluation mode
+    net:Network|Pixels, # a generator in evaluation mode
     about:dict, # what the file says about itself
     side:int # side of the images in pixels
 ) -> None:
@@ -290,7 +290,7 @@ def _check_export(o:ExportOptions) -> None:
     if o.precision not in (can := PRECISIONS.get(o.file_format, ('fp32',))): raise OptionError('precision', o.precision, f'file_format={o.file_format} has {", ".join(can)}')
     if o.pixels and o.file_format in ('MINDIR', 'EXECUTORCH'): raise OptionError('pixels', True, f'is not for file_format={o.file_format}')
 
-def _generator(path:str, option:str) -> tuple[nn.Module, dict]:
+def _generator(path:str, option:str) -> tuple[Network, dict]:
     "The generator of an option that names a network file, and its header."
     net,header = load_generator(path, option)
     check_role(path, header, option)
@@ -299,16 +299,16 @@ def _generator(path:str, option:str) -> tuple[nn.Module, dict]:
 
 def _side(header:dict) -> int: return header['image_size'] or 256
 
-def _about(net:nn.Module, header:dict, way:str, o:ExportOptions) -> dict[str, str]:
+def _about(net:Network, header:dict, way:str, o:ExportOptions) -> dict[str, str]:
     "What a file says about itself: texts by name."
-    m = multiple(net)
+    m = net.size_divisor
     takes = f'uint8, N H W C, sides of at least {max(m+1, 8)}' if o.pixels else f'float32, N C H W in [-1, 1] ({header["normalisation"]}), sides divisible by {m}'
     if o.file_format == 'EXECUTORCH': takes += f', at most {2*_side(header)}; at most 4 images'
     return dict(direction=way, domains=' to '.join(header['domains'][::1 if way == 'AtoB' else -1]), takes=takes, in_planes=str(in_planes(net)), image_size=str(header['image_size']),
                 precision=o.precision, architecture=json.dumps(header['architecture']), epoch=str(header['epoch']), made_by=f'cyclegan_nbdev {__version__}')
 
 # %% ../nbs/08_export.ipynb #284bc5d8
-def _export_one(folder:Path, net:nn.Module, header:dict, way:str, o:ExportOptions) -> dict:
+def _export_one(folder:Path, net:Network, header:dict, way:str, o:ExportOptions) -> dict:
     "Write one direction into a folder, and compare; its report. Raises `DataError` above the tolerance."
     ending,write,run,_,_ = FORMATS[o.file_format]
     name,about = f'{Path(o.file_name).name}_{way}',_about(net, header, way, o)

@@ -26,10 +26,10 @@ from .core import CycleGANError, DataError, OptionError
 from .system.files import is_folder, place
 from .system.devices import keep_freed_memory, pick_device
 from .io.pictures import IMAGE_EXTENSIONS, WRITABLE, find_images
-from .networks import multiple
 from .io.pictures import Picture, as_picture, read_picture, save_picture, to_pil
 from .system.ranks import from_first, gathered, process_group, rank, world
 from .system.files import below
+from .networks import Network
 from .tools.tiles import peak_memory, translate_in_bands
 
 # %% ../nbs/06_predict.ipynb #c008
@@ -42,12 +42,12 @@ def reflected(
     return torch.minimum(i, 2*n-2-i) if n > 1 else torch.zeros(m, dtype=torch.long)
 
 def padded_size(
-    net:nn.Module, # a generator
+    net:Network, # a generator
     h:int, # height in pixels
     w:int # width in pixels
 ) -> tuple[int, int]: # the next height and width that it can translate
     "A size that the network can halve as often as it must."
-    m = multiple(net)
+    m = net.size_divisor
     return max(-(-h//m)*m, 8),max(-(-w//m)*m, 8)
 
 # %% ../nbs/06_predict.ipynb #c010
@@ -63,7 +63,7 @@ def _square_alpha(alpha:np.ndarray, side:int) -> np.ndarray:
 
 def _no_memory(e:Exception) -> bool: return isinstance(e, (MemoryError, torch.OutOfMemoryError)) or any(w in str(e) for w in ('allocate memory', 'bad_alloc', 'out of memory'))
 
-def _forward(net:nn.Module, x:Tensor, device:torch.device, memory:float) -> Tensor:
+def _forward(net:Network, x:Tensor, device:torch.device, memory:float) -> Tensor:
     "All at once if the memory allows it, else one by one, in bands if need be; in less memory where there is not so much."
     need = len(x)*peak_memory(net, *x.shape[2:])
     try:
@@ -77,7 +77,7 @@ def _forward(net:nn.Module, x:Tensor, device:torch.device, memory:float) -> Tens
     return _forward(net, x, device, memory)
 
 @torch.inference_mode()
-def _padded(net:nn.Module, x:Tensor, *how:Any) -> Tensor:
+def _padded(net:Network, x:Tensor, *how:Any) -> Tensor:
     "The same with a batch of any size, padded for the network and cropped back."
     h,w = x.shape[2:]
     H,W = padded_size(net, h, w)
@@ -88,7 +88,7 @@ def _padded(net:nn.Module, x:Tensor, *how:Any) -> Tensor:
 class Translator:
     "A generator and everything around it."
     def __init__(self,
-        net:nn.Module, # a generator
+        net:Network, # a generator
         in_planes:int=3, # channels of its images
         device:str|torch.device='cpu', # where to compute
         image_size:int|None=None, # resize to a square of this side, as the MindSpore original did; None: every picture keeps its size

@@ -382,7 +382,9 @@ def options():
         kind,optional = core._type_of(f)
         m,name = f.metadata,f.name
         bad = ['']
-        if m['choices']: bad += ['nonsense', m['choices'][0].lower() + 'x', m['choices'][0].swapcase()]
+        if m['choices']:
+            first = next(iter(m['choices']))
+            bad += ['nonsense', first.lower() + 'x', first.swapcase()]
         elif kind is bool: bad += ['maybe', '1', '2'] + ([] if optional else ['None'])
         elif kind in (int, float):
             bad += ['NaN', '-inf', 'one', '1,5', '0x10', '1e999'] + ([] if optional else ['None']) + (['1.5', '1e3'] if kind is int else ['inf'])

@@ -23,14 +23,14 @@ def layers_of(
         weights[f'w{len(weights)}'] = t.detach().cpu().float().numpy()
         return f'w{len(weights)-1}'
     kind,seq = type(m).__name__,lambda ms: ['seq', [layers_of(c, weights) for c in ms]]
-    if kind == 'ResnetGenerator': return seq([m.encoder, m.blocks, m.decoder])
-    if kind == 'UnetGenerator':
+    if getattr(m, 'levels', None): # skip connections
         res:Any = None
-        for down,up in reversed(list(zip(m.down, m.up))): res = ['skip', layers_of(down, weights), res, layers_of(up, weights)]
+        for down,up in reversed(m.levels): res = ['skip', layers_of(down, weights), res, layers_of(up, weights)]
         return res
+    if hasattr(m, 'parts') and m.parts != [m]: return seq(m.parts)
     if kind == 'ResnetBlock': return ['residual', layers_of(m.layers, weights)]
     if kind in ('Sequential', 'SeparableConv2d'): return seq(m)
-    if kind in ('Doubling', 'ConvTranspose2d'):
+    if kind in ('Upsample', 'ConvTranspose2d'):
         k,p = m.kernel_size[0],m.padding[0]
         cut = [0, 1] if getattr(m, 'crop_end', False) else [p, p-m.output_padding[0]]
         return ['up', keep(m.weight), keep(m.bias), m.stride[0], k, cut]

@@ -26,10 +26,11 @@ from ..system.files import atomic_path, check_dataroot, place
 from ..system.devices import pick_device
 from ..io.pictures import find_images, image_grid, progress_bar, to_image
 from ..io.scenes import make_demo_scenes
-from ..networks import ResnetGenerator, build_network, count_macs, in_planes, multiple
+from ..networks import ResnetGenerator, build_network, in_planes
 from ..io.palette import Palette
 from ..io.pictures import read_picture
 from ..metrics.scores import score_images
+from .estimate import count_macs
 
 # %% ../../nbs/tools/compress.ipynb #d2644cf6
 def _onnx(nets:dict) -> dict:
@@ -89,7 +90,7 @@ def _load(path:str|Path, option:str, side:int|None) -> tuple:
     "A generator and its header. Raises `OptionError`."
     net,header = load_generator(path, option)
     side = side or header['image_size'] or 256
-    if side % multiple(net): raise OptionError('image_size', side, f'{path} needs a multiple of {multiple(net)}')
+    if side % net.size_divisor: raise OptionError('image_size', side, f'{path} needs a multiple of {net.size_divisor}')
     net.arch = header['architecture']
     return net,header,side
 

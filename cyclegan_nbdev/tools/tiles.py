@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..system.convolution import conv2d
-from ..networks import PaddedConv2d, ResnetBlock, ResnetGenerator, UnetGenerator
+from ..networks import Network, PaddedConv2d, ResnetBlock
 
 # %% ../../nbs/tools/tiles.ipynb #c006
 @dataclass
@@ -182,13 +182,15 @@ def _block(src:Rows, m:ResnetBlock, *how:Any) -> Rows:
 
 def _kept(src:Rows, store:Store, n:int, keep_height:int) -> Rows: return store.keep(src, bands_of(src.h, n))
 
-def _resnet(net:Any, src:Rows, *how:Any) -> Rows: return _through(src, [*net.encoder, 'keep', *net.blocks, *net.decoder], *how)
+def _one_after_the_other(net:Network, src:Rows, *how:Any) -> Rows:
+    first,*rest = net.parts
+    return _through(src, [first, 'keep', *rest], *how)
 
-def _unet(net:UnetGenerator, src:Rows, *how:Any) -> Rows:
-    skips = []
-    for layer in net.down: skips.append(src := _through(src, [layer], *how))
-    src = _through(skips.pop(), [net.up[-1]], *how)
-    for layer in reversed(net.up[:-1]):
+def _with_skips(net:Network, src:Rows, *how:Any) -> Rows:
+    skips,(downs,ups) = [],zip(*net.levels)
+    for layer in downs: skips.append(src := _through(src, [layer], *how))
+    src = _through(skips.pop(), [ups[-1]], *how)
+    for layer in reversed(ups[:-1]):
         skip = skips.pop()
         both = Rows(lambda a,b,x=skip,y=src: torch.cat([x.read(a, b), y.read(a, b)], 1), skip.c + src.c, src.h, src.w)
         src = _through(both, [layer], *how)
@@ -196,29 +198,28 @@ def _unet(net:UnetGenerator, src:Rows, *how:Any) -> Rows:
 
 # %% ../../nbs/tools/tiles.ipynb #c021
 def peak_memory(
-    net:nn.Module, # a generator
+    net:Network, # a generator
     h:int, # height of the picture
     w:int # width of the picture
 ) -> float: # GiB
     "About what a whole picture takes: four copies of the largest layer's output."
-    if isinstance(net, ResnetGenerator): numbers = max(n/shrink for n,shrink in zip(net.widths, (1, 4, 16, 4, 1)))
-    else: numbers = next((m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)), 0)/(4 if isinstance(net, UnetGenerator) else 1) # a U-Net halves both sides at once
-    return 4*4*numbers*h*w/2**30
+    return 4*4*net.widest*h*w/2**30
 
 @torch.inference_mode()
 def translate_in_bands(
-    net:nn.Module, # a generator in evaluation mode
+    net:Network, # a generator in evaluation mode
     x:Tensor, # (1, C, H, W) in [-1, 1], on the CPU; sides that the network can halve
     memory:float=2., # GiB for activations, besides the picture and the result
     store:Store|None=None # keeps what bands need; None: half of `memory`, then the system's folder for temporary files
 ) -> Tensor: # (1, C, H, W), on the CPU
     "The result of `net(x)` without its memory: exact, to rounding, and without seams."
     device = next(net.parameters()).device
+    if not net.levels and net.parts == [net]: return net(x.to(device)).cpu() # it does not tell what it is made of
     h = x.shape[2]
     n = min(max(math.ceil(2*peak_memory(net, *x.shape[2:])/memory), 1), max(h//8, 1)) # half for bands, half for what is kept
     store = store or Store(memory/2)
     how = Rows(lambda a,b: x[:,:,a:b].to(device), *x.shape[1:]),store,n,h//4
-    y = _unet(net, *how) if isinstance(net, UnetGenerator) else _resnet(net, *how)
+    y = _with_skips(net, *how) if net.levels else _one_after_the_other(net, *how)
     out = torch.empty(1, y.c, y.h, y.w)
     for a,b in bands_of(y.h, n): out[:,:,a:b] = y.read(a, b)
     return out

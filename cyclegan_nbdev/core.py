@@ -148,7 +148,7 @@ MODELS:dict[str, Callable[['Options'], int]] = dict( # generators, and what the 
 
 def load_generators() -> None:
     "Import the generators that installed packages bring. Raises `DataError`."
-    for entry in entry_points(group='cyclegan_nbdev.generators'):
+    for entry in entry_points(group='cyclegan_generators'):
         try: entry.load()
         except Exception as e: raise DataError(f'the installed generator {entry.name} ({entry.value}) cannot be imported: {why(e)}') from None
 

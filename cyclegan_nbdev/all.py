@@ -16,7 +16,7 @@ from .evaluate import evaluate
 from .export import export
 from .io.pictures import find_images, image_grid, read_picture, save_picture
 from .io.scenes import make_demo_scenes, street_scene
-from .model import cyclegan_learner, fit
+from .train import cyclegan_learner, fit
 from .predict import Translator, predict
 from .run.monitor import findings, plot_monitor
 from .tools.report import report

@@ -23,10 +23,9 @@ from ..io.checkpoint import save_network
 from ..core import DataError, OptionError, Options
 from ..system.files import atomic_path
 from ..io.pictures import image_grid, to_image
-from ..model import translate
 from ..system.ranks import mean_of_ranks, rank
 from .folder import open_own
-from .validate import final_generators
+from .validate import final_generators, reconstruct
 
 # %% ../../nbs/run/callbacks.ipynb #c028
 def _line(row:list) -> str:
@@ -172,7 +171,7 @@ class SaveCallback(Callback):
         rows = []
         for pair in pairs: # one at a time: the images may differ in size
             b = dl.batch_of([pair])
-            with torch.no_grad(): out = translate(*final_generators(self.learn), *b)
+            with torch.no_grad(): out = reconstruct(*final_generators(self.learn), *b)
             row,titles = result_rows(b, out)
             rows += row
         self.model.train()

@@ -26,7 +26,7 @@ from ..data import Augment, check_sizes, stored_side
 from ..io.cache import stored_size
 from ..io.pictures import find_images, open_image, read_picture
 from ..losses import CycleGANLoss
-from ..model import CycleGAN
+from ..train import CycleGAN
 from ..networks import Network
 from ..run.folder import memory_errors
 from ..run.resume import resumed_options

@@ -88,7 +88,7 @@ class CycleGAN(nn.Module):
     def _network(self, role:str) -> nn.Module:
         o = self.o
         net = init_weights(build_network(architecture(o, role)), o.init_type, o.init_gain)
-        net.recompute = o.checkpoint_activations
+        setattr(net, 'recompute', o.checkpoint_activations)
         path = getattr(o, f'{role}_ckpt')
         if path: load_weights(net, path, f'{role}_ckpt', o.slope)
         return net
@@ -126,7 +126,7 @@ class CycleGAN(nn.Module):
 
     def discriminator_pass(self, A:Tensor, old_A:Tensor, B:Tensor, old_B:Tensor) -> dict:
         "What the discriminators say of real images and of images from the pools."
-        out = {}
+        out:dict[str, Any] = {}
         for domain,D,real,fake in (('A', self.D_A, A, old_A), ('B', self.D_B, B, old_B)):
             on_real,on_fake = run_together(D, real, fake) if self.together else (D(real), D(fake))
             out |= {f'D_{domain}_real': on_real, f'D_{domain}_fake': on_fake}

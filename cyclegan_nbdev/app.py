@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from .io.checkpoint import check_role
 from .core import CycleGANError, DataError, OptionError, why
-from .system.files import read_numbers
+from .system.files import read_numbers, result_names
 from .io.pictures import WRITABLE, find_images, picture_size, read_image
 from .io.scenes import street_scene
 from .metrics.distances import DISTANCES
@@ -160,6 +160,10 @@ def translate_one(
 
 
 # %% ../nbs/09_app.ipynb #c021
+def _ending(path:Path) -> str:
+    "That of the result of a picture."
+    return path.suffix if path.suffix.lower() in WRITABLE else '.png'
+
 def translate_many(
     ts:dict, # from `load_translators`
     paths:list, # image files
@@ -179,13 +183,12 @@ def translate_many(
         except DataError as e: report.failed[src] = e.line.removeprefix(f'{src.name}: ')
     if megapixels > total:
         raise DataError(f'the pictures have {megapixels:.0f} megapixels together; this page takes up to {total:g} at once')
+    names = result_names({src:Path(src.name) for src in sources}, _ending)
     with TimeLimit(seconds) as limit:
         for i,src in enumerate(sources):
             step(i, len(sources))
             if src in report.failed: continue
-            ending = src.suffix if src.suffix.lower() in WRITABLE else '.png'
-            names = (f'{src.stem}{f"_{k+1}" if k else ""}{ending}' for k in range(len(sources)))
-            dst = next(out/name for name in names if not (out/name).exists())
+            dst = out/names[src]
             try:
                 limit.check()
                 r = translate_files(ts[domain], {src:dst}, progress=False)
@@ -283,10 +286,10 @@ class Gate:
     ) -> bool:
         "Whether this page goes by that name."
         if not name: return False
-        if name in self.names or name == _host(self.share() or ''): return True
+        if name in ('localhost', socket.gethostname().lower(), _host(self.share() or ''), *self.names): return True
         here,there = _address(server),_address(name)
-        if here and here.is_loopback: return name == 'localhost' or bool(there and there.is_loopback)
-        return bool(there) or name in ('localhost', socket.gethostname().lower())
+        if here and here.is_loopback: return bool(there and there.is_loopback)
+        return bool(there)
 
     def refusal(self,
         scope:dict # of ASGI
@@ -359,8 +362,7 @@ def _ways(ts:dict) -> list[tuple[str, str]]:
 
 def _full_size(folder:str|Path, path:Path, p:Picture) -> str:
     "The translation as a file of the kind that came in."
-    ending = path.suffix if path.suffix.lower() in WRITABLE else '.png'
-    to = Path(folder)/f'{path.stem}_translated{ending}'
+    to = Path(folder)/f'{path.stem}_translated{_ending(path)}'
     save_picture(to, p)
     return str(to)
 
@@ -546,7 +548,8 @@ def app(
         os.environ['GRADIO_TEMP_DIR'] = f'{d}/gradio' # uploads of this page, and of no other
         page = build_page(ts, run_dir, example_pictures(ts, d, examples), max_upload, max_megapixels, max_files, max_total, max_seconds,
                           concurrency, queue, [host, *(host_names or ())])
-        try: page.launch(server_name=host, server_port=port, quiet=True, prevent_thread_lock=True, **page.look)
+        server_name = f'[{host}]' if ':' in host else host # IPv6
+        try: page.launch(server_name=server_name, server_port=port, quiet=True, prevent_thread_lock=True, **page.look)
         except OSError as e: raise OptionError('port', port, f'cannot be listened on at {host}: {e}'.splitlines()[0]) from None
         print(f'the page is at {page.local_url} (Ctrl-C ends it)', flush=True)
         page.block_thread()

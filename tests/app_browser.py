@@ -23,7 +23,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from cyclegan_nbdev.app import load_translators, newest_generators
-from cyclegan_nbdev.io.checkpoint import save_network
+from cyclegan_nbdev.io.checkpoint import save_network, save_tensors
 from cyclegan_nbdev.core import Options
 from cyclegan_nbdev.io.scenes import street_scene
 from cyclegan_nbdev.networks import architecture, build_network
@@ -204,6 +204,37 @@ def page_of_the_run(d, run):
     asked = {json.loads(l['message'])['message']['params']['request']['url'] for l in d.get_log('performance') if '"Network.requestWillBeSent"' in l['message']}
     assert all(u == page or u.startswith('data:') for u in asked), asked
 
+def markup_is_text(d):
+    "What a network file and a run folder say is shown, and nothing of it is obeyed."
+    bad = '<img src="http://elsewhere.example/x" onerror="document.title=1"><script>document.title=1</script>![](http://elsewhere.example/y)'
+    run = work/'foreign'
+    (run/'imgs').mkdir(parents=True)
+    Image.new('RGB', (60, 20)).save(run/'imgs/1_grid.png')
+    o = Options(ngf=4, gl_num=1, image_size=32, dataroot=bad)
+    (run/'config.json').write_text(json.dumps(o.as_dict()))
+    (run/'distance.json').write_text(json.dumps(dict(name='kid', n_generated=bad, n_real=bad, real=bad, extractor=bad, resizing=bad, subsets=bad)))
+    (run/'scores.csv').write_text('epoch,images,kid\n1,4,.1\n')
+    (run/'history.csv').write_text(f'epoch,step,{bad.replace(",", "")}\n1,1,1\n1,2,1\n')
+    net = build_network(architecture(o, 'G_A'))
+    header = dict(package=bad, version=bad, role='G_A', architecture=net.arch, domains=[bad, bad], source=bad, epoch=bad, options=dict(seed=bad, dataroot=bad))
+    save_tensors(work/'foreign.safetensors', net.state_dict(), header)
+    d.get_log('performance')
+    with served('--G_A_ckpt', work/'foreign.safetensors', '--run_dir', run) as url:
+        d.get(url)
+        (work/'<img src=x onerror=document.title=1>.png').write_text('words')
+        eventually(lambda: find(d, '#source input[type=file]')).send_keys(str(work/'<img src=x onerror=document.title=1>.png'))
+        assert 'not a readable image' in toast(d)
+        for name in ('Training', 'About the networks'): tab(d, name); time.sleep(1)
+        assert '<img src=' in text(d, '#card_A') and '<img src=' in text(d, '#head'), text(d, '#card_A')
+        assert d.title == 'CycleGAN', d.title
+        everything_local(d, url)
+    page = report(run).resolve().as_uri()
+    d.get(page)
+    time.sleep(1)
+    assert d.title == 'foreign: CycleGAN run' and '<img src=' in text(d, 'main'), d.title
+    asked = {json.loads(l['message'])['message']['params']['request']['url'] for l in d.get_log('performance') if '"Network.requestWillBeSent"' in l['message']}
+    assert not [u for u in asked if 'elsewhere' in u], asked
+
 def everything_local(d, url):
     asked = [json.loads(l['message'])['message'] for l in d.get_log('performance')]
     asked = {m['params']['request']['url'] for m in asked if m['method'] == 'Network.requestWillBeSent'}
@@ -249,6 +280,7 @@ def main():
             everything_local(d, url); no_errors(d); print('ok nothing was asked for elsewhere, nothing failed')
             page_of_the_run(d, run); no_errors(d); shot(d, 'report_phone'); print("ok the run's own page")
             window(d, 1280, 860)
+        markup_is_text(d); d.get_log('browser'); print('ok markup is text')
         with served('--G_A_ckpt', newest_generators(run)['G_A']) as url:
             d.get(url)
             eventually(lambda: find(d, '#source input[type=file]')).send_keys(str(work/'photo.png'))

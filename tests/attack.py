@@ -195,6 +195,12 @@ def many_pixels(folder, long):
 def for_ever(folder, long):
     start,said = time.time(),ask('translate', dict(path=upload(png(6000, 6000, '1')), **META), 'A', timeout=90)
     assert 'stopped after 4 s, the longest that this page works on one request' in said and time.time()-start < 40, (time.time()-start, said)
+    with io.BytesIO() as f:
+        Image.new('L', (7900, 7900), 128).save(f, 'JPEG', progressive=True)
+        jpeg = f.getvalue()
+    scans = jpeg[:-2] + jpeg[jpeg.rindex(b'\xff\xda'):-2]*9000 + jpeg[-2:] # each is decoded over all pixels
+    begin,said = time.time(),ask('translate', dict(path=upload(scans, 'scans.jpg'), **META), 'A', timeout=90)
+    assert 'more than 100 scans' in said and time.time()-begin < 10, (time.time()-begin, said)
     start,said = time.time(),ask('translate_many', [dict(path=upload(png(5000, 5000, '1'), f'{i}.png'), **META) for i in range(4)], 'A', timeout=90)
     assert 'stopped after 4 s' in said and time.time()-start < 40, (time.time()-start, said)
     works()

@@ -43,12 +43,6 @@ def load_translators(
     return ts
 
 # %% ../nbs/09_app.ipynb #c013
-def _domains(t:Translator) -> tuple[str, str]:
-    "The names of both domains, where the header has two; else A and B."
-    names = t.header.get('domains')
-    if not isinstance(names, list) or len(names) != 2: return 'A','B'
-    return why(names[0], 40),why(names[1], 40)
-
 def _data_name(options:dict) -> str|None:
     "What a network was trained on, as far as its options tell."
     if not options: return None
@@ -60,7 +54,7 @@ def network_card(
 ) -> str: # HTML
     "A table of what a network's file says about it, with every character of it escaped."
     h = t.header
-    options = h['options'] if isinstance(h.get('options'), dict) else {}
+    options = h.get('options') or {}
     rows = dict(
         role=h.get('role'),
         architecture=', '.join(f'{k}={v}' for k,v in h['architecture'].items()),
@@ -162,7 +156,7 @@ def translate_one(
 # %% ../nbs/09_app.ipynb #c021
 def _ending(path:Path) -> str:
     "That of the result of a picture."
-    return path.suffix if path.suffix.lower() in WRITABLE else '.png'
+    return path.suffix.lower() if path.suffix.lower() in WRITABLE else '.png'
 
 def translate_many(
     ts:dict, # from `load_translators`
@@ -183,7 +177,9 @@ def translate_many(
         except DataError as e: report.failed[src] = e.line.removeprefix(f'{src.name}: ')
     if megapixels > total:
         raise DataError(f'the pictures have {megapixels:.0f} megapixels together; this page takes up to {total:g} at once')
-    names = result_names({src:Path(src.name) for src in sources}, _ending)
+    names = dict[Path, Path]()
+    for ending in {_ending(src) for src in sources}:
+        names |= result_names({src:Path(src.name) for src in sources if _ending(src) == ending}, ending)
     with TimeLimit(seconds) as limit:
         for i,src in enumerate(sources):
             step(i, len(sources))
@@ -357,7 +353,7 @@ def _told(gr:Any) -> Iterator[None]:
 # %% ../nbs/09_app.ipynb #c028
 def _ways(ts:dict) -> list[tuple[str, str]]:
     "What the choice of a direction offers: `(words, domain)`."
-    a,b = _domains(next(iter(ts.values())))
+    a,b = (why(name, 40) for name in next(iter(ts.values())).header['domains'])
     return [(w, d) for w,d in ((f'{a} → {b}', 'A'), (f'{b} → {a}', 'B')) if d in ts]
 
 def _full_size(folder:str|Path, path:Path, p:Picture) -> str:

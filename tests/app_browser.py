@@ -216,7 +216,7 @@ def markup_is_text(d):
     (run/'scores.csv').write_text('epoch,images,kid\n1,4,.1\n')
     (run/'history.csv').write_text(f'epoch,step,{bad.replace(",", "")}\n1,1,1\n1,2,1\n')
     net = build_network(architecture(o, 'G_A'))
-    header = dict(package=bad, version=bad, role='G_A', architecture=net.arch, domains=[bad, bad], source=bad, epoch=bad, options=dict(seed=bad, dataroot=bad))
+    header = dict(package=bad, version=bad, role='G_A', architecture=net.arch, domains=[bad, bad], source=bad, options=dict(dataroot=bad))
     save_tensors(work/'foreign.safetensors', net.state_dict(), header)
     d.get_log('performance')
     with served('--G_A_ckpt', work/'foreign.safetensors', '--run_dir', run) as url:

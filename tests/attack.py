@@ -50,7 +50,7 @@ def hostile_run(folder):
     for role in ('G_A', 'G_B'):
         net = build_network(architecture(o, role))
         header = dict(package='cyclegan_nbdev', version=IMG, role=role, architecture=net.arch, domains=[IMG, f'![]({IMG})'], epoch=1,
-                      image_size=32, options=dict(dataroot=f'/x/{IMG}', seed=IMG), source=f'{IMG}![x](http://elsewhere.example/y)')
+                      image_size=32, options=dict(dataroot=f'/x/{IMG}', seed=0), source=f'{IMG}![x](http://elsewhere.example/y)')
         safetensors.torch.save_file(net.state_dict(), folder/f'ckpt/{role}_1.safetensors', {'cyclegan_nbdev':json.dumps(header)})
     Image.new('RGB', (40, 20)).save(folder/'imgs/0_grid.png')
     os.mkfifo(folder/'imgs/1_grid.png')

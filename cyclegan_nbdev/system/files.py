@@ -366,7 +366,7 @@ def result_names(
     times = Counter(map(key, plain.values()))
     names = {s:p for s,p in plain.items() if times[key(p)] == 1}
     taken = set(map(key, names.values()))
-    for s in sorted((s for s in places if s not in names), key=lambda s: str(places[s])):
+    for s in sorted(places.keys() - names.keys(), key=lambda s: str(places[s])):
         name = places[s].name
         tries = (f'{name}{end[s]}', *(f'{name}-{i}{end[s]}' for i in range(1, len(places))))
         names[s] = next(p for p in map(places[s].with_name, tries) if key(p) not in taken)

@@ -2,8 +2,8 @@
 
     python tests/attack.py [WORD] [--long]     # only the attacks whose name has the word; --long tries more of each
 """
-import argparse, atexit, contextlib, faulthandler, gzip, io, json, os, re, shutil, signal, socket, subprocess, sys
-import tempfile, threading, time, traceback
+import argparse, atexit, contextlib, faulthandler, gzip, io, json, os, re, resource, shutil, signal, socket, subprocess, sys
+import tempfile, threading, time, traceback, zipfile
 import urllib.error, urllib.request
 from pathlib import Path
 
@@ -25,6 +25,106 @@ def attack(name):
 # archives and names that come from outside
 
 # hostile files
+
+def in_a_line(reader, path, *words, seconds=10, mib=300):
+    "A reader refuses a file in one line, soon and without much memory."
+    from cyclegan_nbdev.core import CycleGANError
+    before,start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,time.monotonic()
+    try: reader(path)
+    except CycleGANError as e: said = str(e)
+    else: raise AssertionError(f'{path} was read')
+    assert said.isprintable() and len(said) < 2000 and all(w in said for w in words), said
+    took,more = time.monotonic() - start,(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)/1024
+    assert took < seconds and more < mib, f'{path}: {took:.0f} s, {more:.0f} MiB'
+
+def small_network(folder):
+    "A network file and its header."
+    from cyclegan_nbdev.core import Options
+    from cyclegan_nbdev.io.checkpoint import read_header, save_network
+    from cyclegan_nbdev.networks import architecture, build_network
+    o = Options(ngf=2, gl_num=1, ndf=2, dl_num=1, image_size=32)
+    save_network(folder/'G_A.safetensors', build_network(architecture(o, 'G_A')), 'G_A', o, 1)
+    return folder/'G_A.safetensors',read_header(folder/'G_A.safetensors')
+
+@attack('tables and headers of a network file that are long, deep or claim much')
+def long_headers(folder, long):
+    import safetensors.torch
+    from cyclegan_nbdev.io.checkpoint import load_network, read_header
+    from cyclegan_nbdev.io.foreign import read_tensors
+    path,header = small_network(folder)
+    weights = safetensors.torch.load_file(path)
+    for n in (24_000_000, 95_000_000)[:1 + long]:
+        for inside in (b'[', b'{"a":'):
+            (folder/'x.safetensors').write_bytes(n.to_bytes(8, 'little') + b'{"a":' + inside*(n//len(inside)))
+            for reader in (load_network, read_header, read_tensors): in_a_line(reader, folder/'x.safetensors', 'its table of tensors has')
+    for text in ('['*500_000, '{"a":'*100_000, '{"architecture":' + '9'*100_000 + '}'):
+        safetensors.torch.save_file(weights, folder/'y.safetensors', {'cyclegan_nbdev': text})
+        for reader in (load_network, read_header): in_a_line(reader, folder/'y.safetensors', 'y.safetensors')
+    for k,v in [('image_size', 10**12), ('image_size', True), ('epoch', 10**400), ('domains', 3), ('domains', ['A']*10**4), ('options', []), ('options', {'dataroot': 3}), ('assumed', ['x']), ('source', {}),
+                *(('architecture', header['architecture'] | change) for change in (dict(ngf=10**12), dict(gl_num=10**9), dict(in_planes=2**62), dict(kind='unet', gl_num=10**9), dict(kind='patch', dl_num=10**9), dict(widths=[2**60]*5), dict(slope=1e999)))]:
+        safetensors.torch.save_file(weights, folder/'z.safetensors', {'cyclegan_nbdev': json.dumps(header | {k:v})})
+        for reader in (load_network, read_header): in_a_line(reader, folder/'z.safetensors', 'z.safetensors')
+
+@attack('headers with other texts than names: escapes, markup, megabytes')
+def odd_texts(folder, long):
+    import safetensors.torch
+    from cyclegan_nbdev.io.checkpoint import read_header
+    path,header = small_network(folder)
+    for text in ('\x1b]0;title\x07', 'a\nb\r\x00', '\u202egnp', '\ud800', 'x'*900_000):
+        odd = header | dict(domains=[text, text], version=text, normalisation=text, source=text, role=text, options=dict(dataroot=text, more=text))
+        safetensors.torch.save_file(safetensors.torch.load_file(path), folder/'odd.safetensors', {'cyclegan_nbdev': json.dumps(odd)[:1_000_000] if len(text) < 10**5 else json.dumps(header | dict(domains=[text, 'B']))})
+        h = read_header(folder/'odd.safetensors')
+        texts = [*h['domains'], h['version'] or '', h['normalisation'], h.get('source', ''), h['role'] or '', *map(str, h['options'].values())]
+        assert all(t.isprintable() and len(t) <= 500 for t in texts), h
+
+@attack('pickles that take for ever')
+def endless_pickles(folder, long):
+    from cyclegan_nbdev.io.checkpoint import read_header
+    chain = b'K\1q\0' + b''.join(bytes([104, i, 104, i, 0x86, 113, i+1]) for i in range(60)) # each tuple holds the one before twice
+    wide = b'K\1q\0' + b''.join(b'(' + bytes([104, i])*200 + b't' + bytes([113, i+1]) for i in range(8)) # 200 times
+    for name,built,last in (('chain', chain, 60), ('wide', wide, 8)):
+        pickled = b'\x80\2' + built + b'}' + bytes([104, last]) + b'K\1s.'
+        (folder/f'{name}.pth').write_bytes(pickled)
+        with zipfile.ZipFile(folder/f'{name}2.pth', 'w') as z: z.writestr('archive/data.pkl', pickled); z.writestr('archive/version', '3\n')
+        for f in (f'{name}.pth', f'{name}2.pth'): in_a_line(read_header, folder/f, 'a pickle of more than')
+    (folder/'steps.pth').write_bytes(b'\x80\2' + b'N'*20_000_000 + b'.')
+    in_a_line(read_header, folder/'steps.pth', 'a pickle of more than', seconds=20)
+
+@attack('MindSpore files of millions of parts')
+def many_fields(folder, long):
+    from cyclegan_nbdev.io.checkpoint import read_header
+    def field(n, b): # of a protobuf message
+        length,size = b'',len(b)
+        while size > 127: length += bytes([size & 127 | 128]); size >>= 7
+        return bytes([n << 3 | 2]) + length + bytes([size]) + b
+    size = 50_000_000
+    dims = field(1, field(1, b'conv.weight') + field(2, field(1, b'\1'*size) + field(2, b'Float32') + field(3, bytes(4))))
+    for name,b in dict(zeros=b'\n' + bytes(size), inside=field(1, bytes(size)), deeper=field(1, field(1, b'w') + field(2, bytes(size))), dims=dims, empty=field(1, b'')*(size//2)).items():
+        (folder/f'{name}.ckpt').write_bytes(b)
+        in_a_line(read_header, folder/f'{name}.ckpt', f'{name}.ckpt')
+
+@attack('what is no plain file, given as a network, a sweep or a pretrained folder')
+def no_files(folder, long):
+    from cyclegan_nbdev.io.checkpoint import load_network, read_header
+    from cyclegan_nbdev.tools.hub import Generators, cyclegan
+    from cyclegan_nbdev.tools.sweep import sweep_runs
+    os.mkfifo(folder/'pipe.safetensors'); (folder/'a folder').mkdir()
+    os.mkfifo(folder/'a folder/config.json')
+    small_network(folder/'a folder')
+    for path in (folder/'pipe.safetensors', folder/'a folder', '/dev/zero', '/dev/ptmx', '/dev/stdin'):
+        for reader in (load_network, read_header, sweep_runs): in_a_line(reader, path, str(path))
+    in_a_line(Generators.from_pretrained, folder/'a folder', 'config.json')
+    os.remove(folder/'a folder/G_A.safetensors'); os.mkfifo(folder/'a folder/G_A.safetensors')
+    in_a_line(cyclegan, folder/'a folder')
+
+@attack('sweeps that unfold')
+def sweeps(folder, long):
+    from cyclegan_nbdev.tools.sweep import sweep_runs
+    laughs = '\n'.join(f'      - &l{i} [{",".join([f"*l{i-1}"]*10 if i else ["1"]*10)}]' for i in range(10))
+    for name,text,word in (('laughs', 'grid:\n  lr:\n    -\n' + laughs, 'alias'), ('digits', 'grid: {seed: [' + '9'*5000 + ']}', 'digits'), ('hex', 'grid: {seed: [0x' + 'f'*5000 + ']}', 'digits'), ('brackets', '['*20_000, 'nested'),
+                           ('long', 'x'*2_000_000, 'MB'), ('many', f'grid: {{seed: {[*range(1000)]}, ngf: {[*range(1, 1001)]}}}', '1,000,000 runs'), ('text', f'grid: {{extractor: [{"x"*90_000}]}}', 'a name of')):
+        (folder/f'{name}.yaml').write_text(text)
+        in_a_line(sweep_runs, folder/f'{name}.yaml', word)
 
 # the page
 
@@ -50,7 +150,7 @@ def hostile_run(folder):
     for role in ('G_A', 'G_B'):
         net = build_network(architecture(o, role))
         header = dict(package='cyclegan_nbdev', version=IMG, role=role, architecture=net.arch, domains=[IMG, f'![]({IMG})'], epoch=1,
-                      image_size=32, options=dict(dataroot=f'/x/{IMG}', seed=0), source=f'{IMG}![x](http://elsewhere.example/y)')
+                      image_size=32, options=dict(dataroot=f'/x/{IMG}', seed=0, more=IMG), source=f'{IMG}![x](http://elsewhere.example/y)')
         safetensors.torch.save_file(net.state_dict(), folder/f'ckpt/{role}_1.safetensors', {'cyclegan_nbdev':json.dumps(header)})
     Image.new('RGB', (40, 20)).save(folder/'imgs/0_grid.png')
     os.mkfifo(folder/'imgs/1_grid.png')

@@ -504,6 +504,44 @@ def checkpoints():
     for tenth in range(1, 10): everywhere(f'MindSpore file cut after {tenth} tenths', file(f'cut{tenth}.ckpt', b[:len(b)*tenth//10]), f'cut{tenth}.ckpt', commands=('info', 'API'))
     CASES.append(('no pickle has run', lambda: (ROOT/'pwned').exists() and 'a pickle ran'))
 
+def other_files():
+    "Networks of other runtimes and in wrappings, and headers with odd fields."
+    d,nets = ROOT/'bad',ROOT/'nets'
+    def everywhere(name, path, *words):
+        refused(name, 'info', [path], 1, path.name, *words)
+        refused(name, 'predict', dict(input=ROOT/'scenes/testA', G_A_ckpt=path, outputs_dir=OUT, platform='CPU'), 2, 'G_A_ckpt=', path.name, *words)
+        refused(name, 'train', TINY | dict(D_A_ckpt=path), 2, 'D_A_ckpt=', path.name, *words)
+    for end,b,words in (('mindir', b'\n\x050.1.1\x12\tMindSpore*\x05main', 'a MindIR model'), ('onnx', b'\x08\x0a\x12\x07pytorch', 'an ONNX model'), ('xml', b'<?xml version="1.0"?>\n<net/>', 'an OpenVINO model'),
+                        ('pte', b'\x18\0\0\0ET12', 'an ExecuTorch program'), ('pth.gz', b'\x1f\x8b\x08\0', 'a compressed file'), ('htm.pth', b'<!DOCTYPE html>', 'a web page')):
+        (d/f'other.{end}').write_bytes(b + bytes(30))
+        everywhere(f'.{end} as a network', d/f'other.{end}', words, 'give the network file that it was made from')
+    with zipfile.ZipFile(d/'other.zip', 'w') as z: z.write(nets/'G_A.safetensors', 'G_A.safetensors')
+    torch.export.save(torch.export.export(torch.nn.Conv2d(1, 1, 1), (torch.zeros(1, 1, 4, 4),)), d/'other.pt2')
+    everywhere('a zip as a network', d/'other.zip', 'a zip archive')
+    everywhere('.pt2 as a network', d/'other.pt2', 'an exported PyTorch program')
+    everywhere('a run folder as a network', ROOT/'scenes', 'a folder')
+    w = load_network(nets/'G_A.safetensors')[0].state_dict()
+    torch.save(dict(state_dict=w, epoch=3, optimizer=dict(state={}, betas=(.5, .999))), d/'wrapped.pth')
+    works('a wrapped state dict', 'predict', dict(input=ROOT/'scenes/testA', G_A_ckpt=d/'wrapped.pth', outputs_dir=OUT, platform='CPU'), lambda: not [*OUT.rglob('*.png')] and 'nothing written')
+    torch.save(dict(G_A=w, G_B=w), d/'both.pth')
+    everywhere('two networks in a file', d/'both.pth', 'several networks (G_A, G_B)')
+    safetensors.torch.save_file({f'down.{i}.weight':torch.ones(1, 1, 4, 4) for i in range(3)} | {'up.weight':torch.ones(1, 1, 4, 4)}, d/'down_up.safetensors')
+    everywhere('tensors named up.weight', d/'down_up.safetensors', 'expected a resnet or U-Net')
+    header = read_header(nets/'G_A.safetensors')
+    for k,v in (('domains', 3), ('domains', ['A']), ('domains', [1, 2]), ('options', []), ('options', dict(dataroot=3)), ('epoch', True), ('epoch', 'x'), ('image_size', 10**12), ('image_size', 33), ('source', {}), ('assumed', ['x'])):
+        everywhere(f'a header with {k}={v!r}', forge(d/f'odd{len(CASES)}.safetensors', header | {k:v}), f'{k}=')
+    odd = forge(d/'texts.safetensors', header | dict(domains=['a\n\x1b[31m', 'x'*10**5]))
+    def told():
+        code,out,err = call('info', [odd])
+        return (code or err or '\\u001b' in out or len(out) > 5000) and f'{code} {out[:500]} {err}'
+    CASES.append(('info: texts of a header', told))
+    fixture = Path(__file__).resolve().parent.parent/'nbs/fixtures/mindspore_D.ckpt'
+    def slope():
+        code,out,err = call('train', argv_of(TINY | dict(ndf=load_network(fixture)[1]['architecture']['ndf'], dl_num=load_network(fixture)[1]['architecture']['dl_num'], image_size=64, slope=.5, D_A_ckpt=fixture)))
+        if code or 'does not tell its slope; taken: slope=0.5' not in out: return f'{code} {out} {err}'
+        return {r:read_header(OUT/f'ckpt/{r}_1.safetensors')['architecture'].get('slope', .2) for r in ('D_A', 'D_B')} != dict(D_A=.5, D_B=.2) and 'another slope'
+    CASES.append(("train: the slope of MindSpore's discriminators", slope))
+
 # what a header may say without harm: it agrees with the tensors, or says less than it might
 HARMLESS = ('role=None', "role='G_C'", "role='state'", 'without in_planes', 'without slope', 'without pad_mode', 'without norm_mode', 'without need_dropout')
 
@@ -619,7 +657,7 @@ def _hung(*_):
 def main():
     word,start,failed = ' '.join(sys.argv[1:]),time.time(),0
     setup()
-    for part in (unreadable_images, readable_images, arrays, folders, data_sets, prepared, options, checkpoints, runs, elsewhere, sweeps, processes): part()
+    for part in (unreadable_images, readable_images, arrays, folders, data_sets, prepared, options, checkpoints, other_files, runs, elsewhere, sweeps, processes): part()
     CASES.append(('nothing else was written', untouched(tree())))
     signal.signal(signal.SIGALRM, _hung)
     mine = [c for c in CASES if word in c[0]]

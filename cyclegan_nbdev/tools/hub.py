@@ -6,7 +6,7 @@
 __all__ = ['model_card', 'Generators', 'cyclegan']
 
 # %% ../../nbs/tools/hub.ipynb #79ad40a9
-import json, shutil
+import json, os, shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -15,7 +15,7 @@ from torch import nn
 
 from .. import __version__
 from ..io.checkpoint import check_role, load_generator, save_tensors
-from ..core import CycleGANError, DataError, OptionError, Options, why
+from ..core import CycleGANError, DataError, OptionError, Options, read_json, why
 from ..system.files import atomic_path
 from ..networks import architecture, build_network, init_weights
 
@@ -58,7 +58,7 @@ def _in_a_line(text:str) -> Iterator[None]:
     "What the disk or the Hub refuses, in one line."
     try: yield
     except CycleGANError: raise
-    except (OSError, ValueError, RuntimeError, TypeError) as e: raise DataError(f'{text} ({why(e, 200)})') from None
+    except (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as e: raise DataError(f'{text} ({why(e, 200)})') from None
 
 class _Ours(ModelHubMixin):
     "How the mixin writes and reads, for what has these."
@@ -67,11 +67,12 @@ class _Ours(ModelHubMixin):
     card:dict
     of_folder:Callable
     @classmethod
-    def _from_pretrained(cls, *, model_id:str, revision:str|None, cache_dir:Any, force_download:bool, local_files_only:bool, token:Any, **kwargs:Any) -> Any:
+    def _from_pretrained(cls, *, model_id:str, revision:str|None, cache_dir:Any, force_download:bool, local_files_only:bool, token:Any, given:dict, card:dict|None=None, **others:Any) -> Any: # type: ignore[override]
+        "From the folder's own config.json only the card is taken: files that it names may be anybody's."
         if not Path(model_id).is_dir():
             model_id = snapshot_download(model_id, revision=revision, cache_dir=cache_dir, force_download=force_download, local_files_only=local_files_only, token=token,
                                          allow_patterns=['G_?.safetensors', 'grid.png'])
-        return cls.of_folder(model_id, **kwargs)
+        return cls.of_folder(model_id, **dict(card=card) | given)
     def _save_pretrained(self, folder:Path) -> None:
         for role,header in self.headers.items():
             save_tensors(folder/f'{role}.safetensors', {k:v.detach().cpu().contiguous() for k,v in getattr(self, role).state_dict().items()}, header)
@@ -95,7 +96,10 @@ class _OnHub(_Ours):
         **kwargs:Any # revision, token, cache_dir, local_files_only, force_download; and grid and card of `Generators`
     ) -> Any:
         "The generators of a folder or of the Hub. Raises `DataError`."
-        with _in_a_line(f'{name}: no folder here, and not to be had from the Hub'): return super().from_pretrained(str(name), **kwargs)
+        given = {k:kwargs.pop(k) for k in ('grid', 'card') if k in kwargs}
+        config = Path(name)/'config.json'
+        if os.path.lexists(config): read_json(config) # the mixin opens whatever has this name
+        with _in_a_line(f'{name}: no folder here, and not to be had from the Hub'): return super().from_pretrained(str(name), given=given, **kwargs)
     def save_pretrained(self, # type: ignore[override]
         folder:str|Path, # gets the network files, the grid, the card and config.json
         *, model_card_kwargs:dict|None=None, # more for the card

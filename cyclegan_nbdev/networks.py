@@ -249,7 +249,8 @@ class UnetGenerator(Network):
     def forward(self, x:Tensor) -> Tensor:
         height,width = x.shape[2:]
         if height % self.size_divisor or width % self.size_divisor:
-            raise ValueError(f'a U-Net with gl_num={self.gl_num} needs sides divisible by {self.size_divisor}, got {width}x{height}')
+            raise ValueError(f'a U-Net with gl_num={self.gl_num} needs sides divisible by {self.size_divisor}, '
+                             f'got {width}x{height}')
         skips = []
         for down in self.down:
             x = down(x)
@@ -329,7 +330,7 @@ def architecture(
 def build_network(
     arch:dict # as `architecture` gives it
 ) -> Network: # on the default device
-    "The network, with torch's own initial weights; `net.arch` is what it was built from. Raises `KeyError` for an unknown kind."
+    "The network, with torch's own initial weights, and its `arch`. Raises `KeyError` for an unknown kind."
     arguments = dict(arch)
     kind = arguments.pop('kind')
     if kind not in NETWORKS: load_generators() # of installed packages

@@ -68,7 +68,7 @@ def _is_field(name:str, v:Any, arch:dict) -> bool:
     if name == 'assumed': return type(v) is list and all(type(k) is str and k in arch for k in v)
     if name == 'options': return type(v) is dict and all(_is_option(k, o) for k,o in v.items())
     if name == 'epoch': return type(v) is int and 0 <= v < 2**31
-    if name == 'image_size': return type(v) is int and 8 <= v <= LARGEST_SIDE and v % (2**arch.get('gl_num', 7) if arch['kind'] == 'unet' else 4) == 0
+    if name == 'image_size': return type(v) is int and 8 <= v <= LARGEST_SIDE
     return type(v) is str
 
 def _check_architecture(arch:dict, n_tensors:int) -> None:
@@ -104,7 +104,7 @@ def _plain(v:Any) -> Any:
 
 
 # %% ../../nbs/io/checkpoint.ipynb #1d6d215f
-def _empty_network(path:str|Path, arch:dict, shapes:dict[str, list]) -> Network:
+def _empty_network(path:str|Path, arch:dict, shapes:dict[str, list], image_size:int|None) -> Network:
     "The network of a header, without memory for its weights. Raises `DataError` where tensors of these shapes are none of its."
     largest = max(n for shape in shapes.values() for n in (1, *shape))
     try:
@@ -112,6 +112,7 @@ def _empty_network(path:str|Path, arch:dict, shapes:dict[str, list]) -> Network:
         if any(type(n) is int and n > largest for n in numbers): raise ValueError('more than its tensors can hold')
         with torch.device('meta'): net = build_network(arch)
         if {k:[*v.shape] for k,v in net.state_dict().items()} != shapes: raise ValueError('other names or shapes')
+        if image_size and image_size % net.size_divisor: raise ValueError(f'{image_size=}')
     except (ArithmeticError, KeyError, ValueError, TypeError, RuntimeError) as e:
         raise DataError(f'{path}: its header and its tensors do not fit, or are of a newer version ({why(e, 200)}): {str(arch)[:300]}') from None
     return net
@@ -130,7 +131,7 @@ def _own(path:Path) -> tuple[dict, Network]|None:
             header = json.loads(text)
     except (SafetensorError, ValueError, RecursionError) as e: raise DataError(f'{path}: not a whole network file ({why(e)})') from None
     header = _checked(path, header, len(shapes))
-    return header,_empty_network(path, header['architecture'], shapes)
+    return header,_empty_network(path, header['architecture'], shapes, header['image_size'])
 
 
 # %% ../../nbs/io/checkpoint.ipynb #c008b

@@ -41,6 +41,10 @@ def types():
     code,said = run(BIN/'mypy')
     return said if code else ''
 
+def lint():
+    code,said = run(BIN/'ruff', 'check', '--quiet')
+    return said if code else ''
+
 def sources():
     "The notebooks that the package is made of: chapters first, then the wings."
     return [*sorted((ROOT/'nbs').glob('*.ipynb')), *(nb for wing in ('io', 'metrics', 'run', 'system', 'tools') for nb in sorted((ROOT/'nbs'/wing).glob('*.ipynb')))]
@@ -49,22 +53,11 @@ def notebook(nb):
     code,said = run(BIN/'nbdev_test', '--path', nb)
     return said if code else ''
 
-SMALL = [w for k,v in dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=1, max_dataset_size=8, platform='CPU').items() for w in ('-p', k, v)]
+SMALL = [w for k,v in dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=1, max_dataset_size=8, platform='CPU').items()
+         for w in ('-p', k, v)]
 
 def papermill(nb, d, *parameters):
     return run(BIN/'papermill', f'nbs/{nb}.ipynb', d/'out.ipynb', *parameters)
-
-def papermill_runs():
-    "A run, its page, and a student of its generators."
-    with tempfile.TemporaryDirectory() as d:
-        d = Path(d)
-        teachers = ('-p', 'GT_A_ckpt', d/'run/ckpt/G_A_1.safetensors', '-p', 'GT_B_ckpt', d/'run/ckpt/G_B_1.safetensors', '-p', 't_ngf', 4, '-p', 't_gl_num', 1)
-        for nb,parameters,wanted in (('04_train', (*SMALL, '-p', 'outputs_dir', d/'run'), ('run/config.json', 'run/history.csv', 'run/imgs/1_grid.png', 'run/ckpt/G_A_1.safetensors')),
-                                     ('07_evaluate', ('-p', 'run_dir', d/'run'), ('run/evaluation_results.txt', 'run/report.html')),
-                                     ('05_distill', (*SMALL, *teachers, '-p', 'outputs_dir', d/'student'), ('student/ckpt/G_A_1.safetensors',))):
-            code,said = papermill(nb, d, *parameters)
-            if code: return f'{nb}: {said}'
-            if missing := [f for f in wanted if not (d/f).exists()]: return f'{nb}: not written: {missing}'
 
 def papermill_refuses(name, value, words):
     with tempfile.TemporaryDirectory() as d:
@@ -89,14 +82,17 @@ if __name__ == '__main__':
     check('package follows notebooks', lambda: drift([BIN/'nbdev_export'], ['cyclegan_nbdev'], 'nbdev_export'))
     check('README follows index', lambda: drift([sys.executable, ROOT/'scripts/readme.py'], ['README.md'], 'make readme'))
     check('types', types)
+    check('lint', lint)
+    check('imports run downwards', lambda: script('tests/house.py', 'imports'))
     for nb in sources(): check(f'nbdev_test {nb.relative_to(ROOT/"nbs")}', lambda: notebook(nb))
     check('links and names in the documents', lambda: script('scripts/docs.py'))
     check('bad input', lambda: script('tests/bad_input.py'))
+    check('attacks', lambda: script('tests/attack.py'))
     check('fuzzed readers', lambda: script('tests/fuzz.py', '--examples', '100'))
     check('exports', lambda: script('tests/exports.py'))
     check('faults, a few', lambda: script('tests/faults.py', '--kills', '2'))
     check('many processes', lambda: script('tests/distributed.py'))
-    check('papermill runs of 04_train, 07_evaluate and 05_distill', papermill_runs)
+    check('papermill runs of 04_train, 07_evaluate and 05_distill, as after a plain installation', lambda: script('tests/plain.py'))
     check('papermill refuses an unknown option', lambda: papermill_refuses('nfg', 32, 'did you mean ngf?'))
     check('papermill refuses an impossible value', lambda: papermill_refuses('model', 'vgg', 'allowed: resnet, unet'))
     for nb in sorted((ROOT/'nbs/tutorials').glob('*.ipynb')): check(f'tutorial {nb.name}', lambda: tutorial(nb))

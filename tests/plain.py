@@ -30,12 +30,12 @@ def installed_by(requirements):
     return {name for name,*_ in found}
 
 BLOCK = '''
-import sys
-class Missing:
-    "Whatever a plain installation does not bring is not there."
-    def find_spec(self, name, path=None, target=None):
-        if name.partition('.')[0] in MISSING: raise ModuleNotFoundError(f'No module named {name!r}', name=name)
-sys.meta_path.insert(0, Missing())
+from importlib.machinery import PathFinder
+find_spec = PathFinder.find_spec.__func__
+def find_installed(cls, name, path=None, target=None):
+    "Whatever a plain installation does not bring is not found."
+    return None if name.partition('.')[0] in MISSING else find_spec(cls, name, path, target)
+PathFinder.find_spec = classmethod(find_installed)
 '''
 
 def missing_modules():
@@ -59,7 +59,7 @@ def chapter(name, env, work, parameters, result, *wanted):
     command = [sys.executable, '-m', 'papermill', ROOT/f'nbs/{name}.ipynb', out, '--cwd', work]
     words = [str(w) for k,v in parameters.items() for w in ('-p', k, v)]
     done = subprocess.run([*map(str, command), *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode: return done.stdout[-3000:]
+    if done.returncode: return done.stdout[-9000:]
     if gone := [f for f in wanted if not (work/f).exists()]: return f'not written: {gone}'
     after = seconds_after(json.loads(out.read_text()), result)
     print(f'     {name}: {after:.0f} s behind the result')

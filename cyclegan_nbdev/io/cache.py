@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..core import DataError, one_line, several
-from .pictures import progress_bar, range_notice, read_picture
+from .pictures import in_turn, progress_bar, range_notice, read_picture
 from ..system.files import remove_leftovers, stamp, temporary
 from ..system.ranks import most, rank, world
 
@@ -48,15 +48,16 @@ def resized(
 ) -> np.ndarray: # (C, h, w) of the same type
     "Every channel resized by itself: any number of them, and at 16 bits."
     deep = x.dtype == np.uint16 # Pillow resizes bytes and floats
-    planes = [Image.fromarray(c.astype(np.float32) if deep else np.ascontiguousarray(c)) for c in x]
+    planes = (Image.fromarray(c.astype(np.float32) if deep else np.ascontiguousarray(c)) for c in x)
     y = np.stack([np.asarray(c.resize((w, h), how)) for c in planes])
     return y.round().clip(0, 65535).astype(np.uint16) if deep else y
 
 def _decode(path:Path, in_planes:int, short_side:int|None, colour_profile:str='sRGB') -> np.ndarray:
     "(C, H, W) uint8 or uint16, reduced channel by channel."
-    x = read_picture(path, in_planes, colour_profile).pixels.transpose(2, 0, 1)
-    h,w = stored_size(x.shape[1], x.shape[2], short_side)
-    return np.ascontiguousarray(x) if (h, w) == x.shape[1:] else resized(x, h, w)
+    with in_turn(): # the large picture is gone when the next one is read
+        x = read_picture(path, in_planes, colour_profile).pixels.transpose(2, 0, 1)
+        h,w = stored_size(x.shape[1], x.shape[2], short_side)
+        return np.ascontiguousarray(x) if (h, w) == x.shape[1:] else resized(x, h, w)
 
 # %% ../../nbs/io/cache.ipynb #c007
 _ROW = np.dtype([('shape', '<i8', 3), ('itemsize', '<i8'), ('lo', '<i8'), ('hi', '<i8'), ('checksum', '<i8')])

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['READABLE', 'IMAGE_EXTENSIONS', 'WRITABLE', 'MOST_SCANS', 'WANTED_TYPES', 'KEEP', 'COLOUR_PROFILES', 'Picture',
-           'to_depth', 'pixel_limit', 'open_image', 'picture_size', 'as_picture', 'read_picture', 'range_notice',
-           'to_pil', 'save_picture', 'find_images', 'read_image', 'to_image', 'progress_bar', 'image_grid']
+           'to_depth', 'pixel_limit', 'open_image', 'picture_size', 'in_turn', 'as_picture', 'read_picture',
+           'range_notice', 'to_pil', 'save_picture', 'find_images', 'read_image', 'to_image', 'progress_bar',
+           'image_grid']
 
 # %% ../../nbs/io/pictures.ipynb #c003
 import io, logging, math, os, struct, threading, warnings, zlib
@@ -151,6 +152,38 @@ def picture_size(
             with _tiff_file(path) as t: return t.pages.first.imagewidth,t.pages.first.imagelength
         with _opened(path) as im: return im.size
 
+# %% ../../nbs/io/pictures.ipynb #7a10c061
+Image.core.set_block_size(2**26) # bytes; glibc keeps what is smaller than 32 MB
+
+class _Turn(threading.local):
+    "What this thread decodes."
+    depth = 0 # blocks of `in_turn` it is in
+    pixels = 0 # it has room for
+
+_turn = _Turn()
+_room = threading.Condition()
+_in_work = [0] # pixels that all threads have room for
+
+def _wait_for_turn(pixels:int) -> None:
+    "Wait for room; a thread that has some already takes more without waiting, so that no two wait for each other."
+    with _room:
+        if not _turn.pixels: _room.wait_for(lambda: not _in_work[0] or _in_work[0] + pixels <= pixel_limit())
+        _in_work[0] += pixels
+        _turn.pixels += pixels
+
+@contextmanager
+def in_turn() -> Iterator[None]:
+    "Pictures that are read in the block count as being decoded until it ends."
+    _turn.depth += 1
+    try: yield
+    finally:
+        _turn.depth -= 1
+        if not _turn.depth:
+            with _room:
+                _in_work[0] -= _turn.pixels
+                _turn.pixels = 0
+                _room.notify_all()
+
 # %% ../../nbs/io/pictures.ipynb #c010
 def _deep_png(path:str|Path, see_through:Any) -> np.ndarray:
     "(H, W, C) uint16 of a 16-bit PNG; `see_through` is the one colour that is transparent, if there is one."
@@ -238,8 +271,8 @@ def _whole_tiff(path:str|Path, in_planes:int|None) -> tuple[np.ndarray, int, byt
         _check_samples(page)
         if _pages(t, in_planes) == 1 and _for_pillow(page): return None
         tags = {code:page.tags[code].value for code in (274, 34675) if code in page.tags}
-        with _decoding(page.imagewidth*page.imagelength):
-            x = _tiff_numbers(page, t.series[0] if page.samplesperpixel == 1 else page, in_planes)
+        _wait_for_turn(page.imagewidth*page.imagelength)
+        x = _tiff_numbers(page, t.series[0] if page.samplesperpixel == 1 else page, in_planes)
         return x,int(tags.get(274, 1)),tags.get(34675)
 
 # %% ../../nbs/io/pictures.ipynb #7a10c00b
@@ -285,21 +318,6 @@ def _cmyk_in_srgb(im:Image.Image, icc:bytes) -> np.ndarray:
     return np.array(ImageCms.applyTransform(im, _to_srgb(icc, 'CMYK')[0]))
 
 # %% ../../nbs/io/pictures.ipynb #c011
-_room = threading.Condition()
-_in_work = [0] # pixels
-
-@contextmanager
-def _decoding(pixels:int) -> Iterator[None]:
-    "Wait until the images that are decoded at the same time hold no more pixels than one image may have: memory for one is enough."
-    with _room:
-        _room.wait_for(lambda: not _in_work[0] or _in_work[0] + pixels <= pixel_limit())
-        _in_work[0] += pixels
-    try: yield
-    finally:
-        with _room:
-            _in_work[0] -= pixels
-            _room.notify_all()
-
 def _check_file_depth(im:Any, head:bytes) -> None:
     "Raise `DataError` for formats of whose numbers Pillow gives 8 bits, where they have others."
     bits = {8}
@@ -351,10 +369,10 @@ def _file_numbers(path:str|Path, in_planes:int|None, colour_profile:str) -> tupl
         head = _head(path, 65536 if im.format in ('JPEG2000', 'AVIF') else 26)
         _check_file(im, head, colour_profile)
         see_through = im.info.get('transparency')
-        with _decoding(im.width*im.height):
-            if im.format == 'PNG' and head[24] == 16 and (head[25] or see_through is not None): # Pillow has no deep colours
-                return _deep_png(path, see_through),im.getexif().get(274, 1),im.info.get('icc_profile')
-            return _numbers(im, colour_profile)
+        _wait_for_turn(im.width*im.height)
+        if im.format == 'PNG' and head[24] == 16 and (head[25] or see_through is not None): # Pillow has no deep colours
+            return _deep_png(path, see_through),im.getexif().get(274, 1),im.info.get('icc_profile')
+        return _numbers(im, colour_profile)
 
 # %% ../../nbs/io/pictures.ipynb #c012
 _TURN:dict[int, Callable[[np.ndarray], np.ndarray]] = { # EXIF orientation: what sets it upright
@@ -392,7 +410,7 @@ def read_picture(
     name = '' if isinstance(source, Image.Image) else f'{source}: '
     if isinstance(source, str): source = place(source)
     if isinstance(source, Path): check_file(source)
-    with _telling(name):
+    with _telling(name), in_turn():
         if isinstance(source, Image.Image): x,orientation,icc = _numbers(source, colour_profile)
         else:
             with local_file(source) as f: x,orientation,icc = _file_numbers(f, in_planes, colour_profile)

@@ -8,7 +8,7 @@ __all__ = ['PREVIEW', 'NOT_UPLOADED', 'load_translators', 'network_card', 'previ
            'example_pictures', 'app']
 
 # %% ../nbs/09_app.ipynb #c003
-import asyncio, html, ipaddress, json, math, os, re, shutil, socket, tempfile, time
+import html, ipaddress, json, math, os, re, shutil, socket, tempfile, time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ __all__ = ['train_parser', 'train', 'sweep', 'prepare_cityscapes', 'prepare_alig
 
 # %% ../nbs/10_cli.ipynb #c003
 import argparse, ast, dataclasses, inspect, json, os, signal, sys, threading, types, typing
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any, Callable, Iterator, NoReturn
 
 from fastcore.imports import IN_NOTEBOOK
@@ -32,21 +32,23 @@ class _Parser(argparse.ArgumentParser):
 
 # %% ../nbs/10_cli.ipynb #50bd443f
 class _Output:
-    "A stream that goes on when its reader has gone."
+    "A stream that goes on without output when nothing more can be written, and escapes what its encoding lacks."
     def __init__(self,
-        stream:Any, # standard output or error
-        gone:Callable[[], object] # called once, when there is nobody left who reads
+        stream:Any, # standard output or error; None: it was closed before the command began
+        lost:Callable[[OSError], object] # called with the error; what it raises ends the command
     ) -> None:
-        if hasattr(stream, 'reconfigure'): stream.reconfigure(errors='backslashreplace')
-        self.stream,self.gone = stream,gone
+        self.stream,self.lost = stream or open(os.devnull, 'w'),lost
+        if hasattr(self.stream, 'reconfigure'): self.stream.reconfigure(errors='backslashreplace')
     def __getattr__(self, name:str) -> Any: return getattr(self.stream, name)
     def write(self, text:str) -> int: return self._try(self.stream.write, text)
     def flush(self) -> None: self._try(self.stream.flush)
     def _try(self, do:Callable, *args:Any) -> Any:
         try: return do(*args)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
-            self.gone()
+        except OSError as e:
+            self.lost(e)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
             return do(*args)
 
 # %% ../nbs/10_cli.ipynb #9067fdc6
@@ -64,23 +66,31 @@ def _signals() -> Iterator[None]:
     try: yield
     finally: signal.signal(signal.SIGTERM, old)
 
-def _run(parser:_Parser, argv:list|None, do:Callable[[dict], object], goes_on:bool=False) -> None:
-    "Parse, call, and turn what went wrong into a line and an exit code; with `goes_on` say that nobody reads the output."
-    args = parser.parse(argv)
+def _run(
+    parser:_Parser,
+    argv:list|None, # None: those of this process
+    do:Callable[[dict], object], # the work, called with what was parsed
+    goes_on:bool=False # the work goes on when its output is lost, whatever the reason
+) -> None:
+    "Parse, call, and turn what went wrong into a line and an exit code."
     def say(line:object) -> None: print(f'{parser.prog}: {one_line(line)}', file=sys.stderr)
     def end(line:object, code:int) -> NoReturn:
         say(line)
         sys.exit(code)
-    def gone() -> None:
-        if goes_on: say('nobody reads the output any more; the work goes on without it')
-    with redirect_stderr(_Output(sys.stderr, lambda: None)), redirect_stdout(_Output(sys.stdout, gone)), _signals():
+    def lost(e:OSError) -> None:
+        if goes_on: say(f'the output is lost ({e.strerror}); the work goes on without it')
+        elif not isinstance(e, BrokenPipeError): raise e
+    def ignore(e:OSError) -> None: "Errors that cannot be told to anybody."
+    with redirect_stderr(_Output(sys.stderr, ignore)), redirect_stdout(_Output(sys.stdout, lost)), _signals(): # type: ignore[type-var]
         try:
-            do(args)
+            do(parser.parse(argv))
             sys.stdout.flush()
         except CycleGANError as e: end(e, e.exit_code)
         except OSError as e: end(': '.join(str(v) for v in (e.filename, e.strerror or e) if v), 1)
         except KeyboardInterrupt: end('interrupted', 130)
         except _Terminated: end('terminated', 143)
+        finally:
+            with suppress(OSError): sys.stdout.flush()
 
 # %% ../nbs/10_cli.ipynb #c008
 def _true_or_false(text:str) -> bool:
@@ -171,14 +181,14 @@ def info(argv:list|None=None) -> None:
     "Console command `cyclegan_info`."
     from cyclegan_nbdev.io.checkpoint import read_header
     p = _Parser(prog='cyclegan_info', description='Print what a network file says about itself.')
-    p.add_argument('file', help='a network file')
+    p.add_argument('file', type=_text, help='a network file')
     _run(p, argv, lambda args: print(json.dumps(read_header(args['file']), indent=1)))
 
 def report(argv:list|None=None) -> None:
     "Console command `cyclegan_report`."
     from cyclegan_nbdev.tools.report import report
     p = _Parser(prog='cyclegan_report', description='Write a run as one page that needs nothing else: report.html in its folder.')
-    p.add_argument('run_dir', help='the folder of a run, whole or not')
+    p.add_argument('run_dir', type=_text, help='the folder of a run, whole or not')
     _run(p, argv, lambda args: print(report(args['run_dir'])))
 
 # %% ../nbs/10_cli.ipynb #c014

@@ -6,7 +6,7 @@
 __all__ = ['MODELS', 'DEMO', 'one_line', 'why', 'several', 'shown', 'CycleGANError', 'OptionError', 'DataError', 'option',
            'RunOptions', 'DataOptions', 'load_generators', 'NetworkOptions', 'TrainOptions', 'DistillOptions',
            'ExportOptions', 'parse_option', 'parse_widths', 'Options', 'did_you_mean', 'options_table', 'with_demo',
-           'check_file', 'read_text', 'read_json', 'at_least']
+           'check_file', 'at_least', 'read_text', 'read_json']
 
 # %% ../nbs/00_core.ipynb #c003
 import dataclasses, difflib, json, math, os, stat, types, typing
@@ -374,30 +374,6 @@ def check_file(
     if not stat.S_ISREG(mode): raise DataError(f'{path}: {"a folder" if stat.S_ISDIR(mode) else "a pipe or a device"}; give a file')
     return Path(path)
 
-def read_text(
-    path:str|Path, # a file to read
-    most:int=10_000_000, # bytes
-    errors:str='strict' # 'replace': bytes that are not UTF-8 become question marks
-) -> str:
-    "The text of a file. Raises `DataError` for what is no file, not UTF-8, or larger than it can rightly be."
-    check_file(path)
-    try:
-        with open(path, 'rb') as f: data = f.read(most + 1)
-        if len(data) > most: raise DataError(f'{path}: larger than {most/1e6:g} MB; it cannot be the right file')
-        return data.decode('utf-8-sig', errors)
-    except OSError as e: raise DataError(f'{path}: cannot be read ({e.strerror or e})') from None
-    except UnicodeDecodeError: raise DataError(f'{path}: not text in UTF-8') from None
-
-def _no_number(text:str) -> float: raise ValueError(f'{text} is no number of JSON')
-
-def read_json(
-    path:str|Path, # a JSON file
-    most:int=10_000_000 # bytes
-) -> Any: # dicts, lists, text, numbers
-    "What a JSON file holds. Raises `DataError`."
-    try: return json.loads(read_text(path, most), parse_constant=_no_number)
-    except (ValueError, RecursionError) as e: raise DataError(f'{path}: not JSON that can be used ({why(e)})') from None
-
 def at_least(
     least:int, # the smallest value allowed
     **given:int # values by name
@@ -405,3 +381,33 @@ def at_least(
     "Raise `OptionError` unless all are whole numbers of at least so much."
     for name,v in given.items():
         if type(v) is not int or v < least: raise OptionError(name, v, f'allowed: a whole number of at least {least}')
+
+# %% ../nbs/00_core.ipynb #21e29bc0
+def read_text(
+    path:str|Path, # a file to read
+    most:int=10_000_000, # bytes
+    errors:str='strict' # 'replace': what is not UTF-8 becomes a replacement character
+) -> str: # without a byte-order mark
+    "The text of a file. Raises `DataError` for what is no file, larger than `most`, or not UTF-8."
+    check_file(path)
+    try:
+        with open(path, 'rb') as f: data = f.read(most + 1)
+        if len(data) > most: raise DataError(f'{path}: larger than {most/1e6:g} MB; is it the right file?')
+        return data.decode('utf-8-sig', errors)
+    except OSError as e: raise DataError(f'{path}: cannot be read ({e.strerror or e})') from None
+    except UnicodeDecodeError: raise DataError(f'{path}: not text in UTF-8') from None
+
+def _finite(text:str) -> float:
+    number = float(text)
+    if not math.isfinite(number): raise ValueError(f'{text[:20]} is not a finite number')
+    return number
+
+def read_json(
+    path:str|Path, # a JSON file
+    most:int=10_000_000 # bytes
+) -> Any: # dicts, lists, text, finite numbers, booleans and None
+    "The contents of a JSON file. Raises `DataError`."
+    text = read_text(path, most)
+    try: return json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as e: raise DataError(f'{path}: not JSON that can be used ({why(e)})') from None
+

@@ -11,8 +11,8 @@ __all__ = ['NO_LOCKS', 'UNFINISHED', 'lock_file', 'remove_leftovers', 'temporary
 import csv, errno, functools, json, math, os, re, secrets, shutil, tempfile, threading, time, unicodedata
 from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
-from pathlib import Path, PurePosixPath
-from typing import Any, Callable, Iterator
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, Iterator
 
 from ..core import DataError, OptionError, read_text, why
 
@@ -279,10 +279,6 @@ def check_dataroot(
         if not is_folder(root/d): raise OptionError('dataroot', str(dataroot), f'has no subfolder {d}; it should hold trainA and trainB')
 
 # %% ../../nbs/system/files.ipynb #7a3a82cd
-import re, unicodedata
-from collections import Counter
-from pathlib import PurePath
-
 _RESERVED = re.compile(r'(con|prn|aux|nul|com[1-9¹²³]|lpt[1-9¹²³]|conin\$|conout\$) *(\..*)?', re.IGNORECASE | re.DOTALL) # Windows' devices
 
 def safe_name(
@@ -306,7 +302,7 @@ def result_names(
     ending:str|dict|None=None # of every result, such as '.png', or of each source's; None: the source's own
 ) -> dict: # source: relative path of its result
     "Names for results, no two of which are one file on any system; they depend on the sources, not on their order."
-    endings = ending if isinstance(ending, dict) else {s:ending or p.suffix for s,p in places.items()}
+    endings = ending if isinstance(ending, dict) else {s:p.suffix if ending is None else ending for s,p in places.items()}
     kept = {s for s,p in places.items() if p.suffix == endings[s] and not isinstance(ending, str)}
     whole = {s:p if s in kept else p.with_name(p.name + endings[s]) for s,p in places.items()}
     names = {s:p.with_suffix(endings[s]) for s,p in places.items()}
@@ -353,25 +349,6 @@ def remote_files(
     try: return sorted((f for m in _members(folder) for f in (_members(place(f'tar://::{m}')) if m.suffix == '.tar' else [m])), key=str)
     except DataError: raise
     except Exception as e: raise DataError(f'{folder}: cannot be listed ({why(e)})') from None # every store has errors of its own
-
-# %% ../../nbs/system/files.ipynb #c4f7a2e8
-def result_names(
-    places:dict, # source: its place below the folder it was found in
-    ending:str|Callable[[Any], str] # of the results, such as .png; or a function that gives it for a place
-) -> dict: # source: the place of its result; all are different
-    "Where results go: the name of the source with another ending; where that is taken, its whole name, or a number in it."
-    def key(place:Any) -> str: return unicodedata.normalize('NFC', str(place)).casefold()
-    end = {s:ending if isinstance(ending, str) else ending(p) for s,p in places.items()}
-    plain = {s:p.with_name(p.stem + end[s]) for s,p in places.items()}
-    times = Counter(map(key, plain.values()))
-    names = {s:p for s,p in plain.items() if times[key(p)] == 1}
-    taken = set(map(key, names.values()))
-    for s in sorted(places.keys() - names.keys(), key=lambda s: str(places[s])):
-        name = places[s].name
-        tries = (f'{name}{end[s]}', *(f'{name}-{i}{end[s]}' for i in range(1, len(places))))
-        names[s] = next(p for p in map(places[s].with_name, tries) if key(p) not in taken)
-        taken.add(key(names[s]))
-    return {s:names[s] for s in places}
 
 # %% ../../nbs/system/files.ipynb #792a8621
 _one_by_one = threading.Lock() # a tar archive has one place where it is read

@@ -9,7 +9,7 @@ __all__ = ['frozen_discriminator', 'run_together', 'CycleGAN', 'CycleGANCallback
 # %% ../nbs/04_train.ipynb #9d66d586
 import os, random, re, shutil, subprocess, sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .core import OptionError, Options, check_file, with_demo
+from .core import DataError, OptionError, Options, check_file, with_demo
 from .data import unpaired_dls
 from .io.checkpoint import load_weights, place_discriminators
 from .io.scenes import make_demo_scenes
@@ -222,7 +222,9 @@ def load_learner(
     "The learner of a run, with the networks of its last checkpoint. Raises `OptionError` or `DataError`."
     folder,roles = Path(run_dir),('G_A', 'G_B', 'D_A', 'D_B')
     names = [f.name for f in (folder/'ckpt').glob('*')]
-    def epochs_of(role:str) -> set[int]: return {int(m[1]) for n in names if (m := re.fullmatch(rf'{role}_(\d+)\.safetensors', n))}
+    def epochs_of(role:str) -> set[int]:
+        found = [re.fullmatch(rf'{role}_([0-9]+)\.safetensors', n) for n in names]
+        return {int(m[1]) for m in found if m}
     epochs = set.intersection(*map(epochs_of, roles))
     if not epochs: raise OptionError('run_dir', str(run_dir),
         'has no networks in its subfolder ckpt; give the outputs_dir of a run that finished an epoch')
@@ -240,7 +242,8 @@ def train(
     given:dict, # options by name, as a user gave them
     cbs:list|None=None # more callbacks
 ) -> Learner: # `path` is the run folder
-    "Train CycleGAN as the options say and write the run folder. Raises `OptionError`, `DataError`, `TrainingError` or `Interrupted`."
+    """Train CycleGAN as the options say and write the run folder. Raises `OptionError`, `DataError`, `TrainingError` or
+    `Interrupted`."""
     values,demo = with_demo(launched_precision() | resumed_options(given))
     o = with_absolute_paths(place_discriminators(Options.of(values)))
     if o.kd and not cbs: raise OptionError('kd', True, 'distillation is run by nbs/05_distill.ipynb or cyclegan_train')
@@ -248,7 +251,8 @@ def train(
     with process_group(o.platform), RunFolder(o.outputs_dir) as run, memory_errors(o):
         state = find_state(o, was_killed=bool(most(run.was_killed)[0]))
         if state and state['epoch'] >= o.max_epoch: return _finished(o)
-        seed = int(most(0 if rank() else _seed(o, state))[0]) # the first one's; nobody goes on before all have looked for a state
+        # the first one's seed counts; and nobody goes on before all have looked for a state
+        seed = int(most(0 if rank() else _seed(o, state))[0])
         learn = _train(o.replace(seed=seed), run, state, demo, cbs or [])
     if learn.state.stopped: raise learn.state.stopped
     return learn
@@ -262,12 +266,14 @@ def _networks_of(o:Options) -> Learner: return load_learner(o.outputs_dir, datar
 
 def _finished(o:Options) -> Learner:
     "The networks of a run that was killed when all its epochs were saved."
-    if rank() == 0: print(f'the run in {o.outputs_dir} had done all its {o.max_epoch} epochs when it was killed; it is finished')
+    if rank() == 0:
+        print(f'the run in {o.outputs_dir} had done all its {o.max_epoch} epochs when it was killed; it is finished')
     return _networks_of(o)
 
 def _launch(given:dict, o:Options) -> Learner:
     "The same run in `device_num` processes on this machine, by torchrun; then a `Learner` with what they learned."
-    with RunFolder(o.outputs_dir) as run: state = find_state(o, run.was_killed) # what would be refused is refused once, here
+    with RunFolder(o.outputs_dir) as run: # what would be refused is refused once, here
+        state = find_state(o, run.was_killed)
     if state and state['epoch'] >= o.max_epoch: return _finished(o)
     words = [w for k,v in given.items() for w in (f'--{k}', str(v))]
     p = subprocess.Popen([sys.executable, '-c', LAUNCHER, str(os.getpid()), str(o.device_num), 'train', *words])
@@ -276,17 +282,23 @@ def _launch(given:dict, o:Options) -> Learner:
         p.terminate()
         p.wait()
         raise
-    if code: raise TrainingError(f'device_num={o.device_num}: the processes ended with exit code {code}; what they said is above')
+    if code:
+        ended = f'the processes ended with exit code {code}; what they said is above'
+        raise TrainingError(f'device_num={o.device_num}: {ended}')
     return _networks_of(o)
 
 def _notices(o:Options, n:int, device:torch.device, demo:dict) -> Iterator[str]:
     "What a run does otherwise than one might expect."
     if o.platform == 'GPU' and device.type == 'cpu': yield 'platform=GPU: torch finds no GPU here; computing on the CPU'
     if o.cuda_graphs and device.type == 'cpu': yield 'cuda_graphs: a CPU has none; steps are computed as usual'
-    if not o.dataroot: yield ' '.join(['no dataroot: training on generated street scenes, with', *(f'{k}={v}' for k,v in demo.items())])
+    if not o.dataroot:
+        options = ' '.join(f'{k}={v}' for k,v in demo.items())
+        yield f'no dataroot: training on generated street scenes, with {options}'
     if o.lr_policy == 'linear' and o.n_epochs == o.max_epoch > 1:
-        yield f'n_epochs is not below max_epoch={o.max_epoch}: the learning rate stays at {o.lr:g} to the end; n_epochs={o.max_epoch//2} lets it fall in the second half'
-    if o.batch_size > n: yield f'batch_size={o.batch_size} is more than the {n} images of the larger domain: every step takes all {n}'
+        yield (f'n_epochs is not below max_epoch={o.max_epoch}: the learning rate stays at {o.lr:g} to the end; '
+               f'n_epochs={o.max_epoch//2} lets it fall in the second half')
+    if o.batch_size > n:
+        yield f'batch_size={o.batch_size} is more than the {n} images of the larger domain: every step takes all {n}'
 
 # %% ../nbs/04_train.ipynb #c035d
 def _new_demo(folder:Path, size:int) -> Path:
@@ -311,20 +323,29 @@ def _train(o:Options, run:RunFolder, state:dict|None, demo:dict, cbs:list) -> Le
         score.images(folder/'demo_scenes', dls.valid)
     for line in _notices(o, dls.train.n, device, demo): say(line)
     seed_everything((seed + rank()) % 2**32, deterministic=not o.use_random)
-    learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), *([EMACallback(o.ema)] if o.ema else []), *cbs, FiniteCallback(1 if device.type == 'cpu' else o.print_iter), StateCallback(folder/STATE, o, state)])
+    average = [EMACallback(o.ema)] if o.ema else []
+    finite = FiniteCallback(1 if device.type == 'cpu' else o.print_iter)
+    learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), *average, *cbs, finite,
+                                      StateCallback(folder/STATE, o, state)])
     if rank() == 0:
         if not state: save_config(folder, o) # a run that continues writes it when all it needs is there
         learn.metrics += score.metrics
-        learn.add_cbs([MonitorCallback(folder, o), score, SaveCallback(folder, o), *([ProfilerCallback(folder)] if o.need_profiler else []), *logger_callbacks(o, folder)])
+        profiler = [ProfilerCallback(folder)] if o.need_profiler else []
+        learn.add_cbs([MonitorCallback(folder, o), score, SaveCallback(folder, o), *profiler, *logger_callbacks(o, folder)])
     join_ranks(learn, device.type == 'cpu')
     learn.path = folder
-    learn.gather_args = dict # W&B has the options from wandb.init; what fastai gathers beside them, 2.8.12 cannot log (its issue 4173)
-    live = (IN_NOTEBOOK or sys.stdout.isatty()) and rank() == 0 # elsewhere, as in the log of a batch job, lines instead of a moving bar
-    with nullcontext() if live else learn.no_bar(), nullcontext() if live else learn.no_logging(), stop_signals() as learn.state.caught: fit(learn, o)
+    learn.gather_args = dict # W&B has the options from wandb.init; fastai 2.8.12 cannot log what it gathers (its issue 4173)
+    live = (IN_NOTEBOOK or sys.stdout.isatty()) and rank() == 0 # elsewhere, as in a batch job's log, lines instead of a bar
+    with ExitStack() as quiet:
+        if not live:
+            quiet.enter_context(learn.no_bar())
+            quiet.enter_context(learn.no_logging())
+        with stop_signals() as learn.state.caught: fit(learn, o)
     if learn.state.stopped: return learn
     if (rows := score.rows):
         k,words = ('mean_pixel_acc', 'photo → label pixel accuracy') if o.palette else (score.names[0], score.names[0])
-        print(f"{words} on {rows[-1]['images']} test images: {score_text(k, rows[0][k])} before training, {score_text(k, rows[-1][k])} after")
+        before,after = (score_text(k, r[k]) for r in (rows[0], rows[-1]))
+        print(f"{words} on {rows[-1]['images']} test images: {before} before training, {after} after")
     say(f'the run is in {folder}')
     return learn
 
@@ -332,10 +353,16 @@ def _train(o:Options, run:RunFolder, state:dict|None, demo:dict, cbs:list) -> Le
 def plot_history(
     folder:str|Path # a run folder
 ) -> None:
-    "Loss curves of a run, one panel for each kind of loss, and its scores."
-    rows = read_numbers(check_file(Path(folder)/'history.csv'))
-    kinds:dict[str, Any] = dict(adversarial=('G_A', 'G_B', 'D'), cycle=('C_A', 'C_B'), identity=('idt_A', 'idt_B'), speed=('ms_per_step',))
-    if more := [k for k in rows[0] if k not in ('epoch', 'step', 'lr', 'ms_per_step', *LOSSES, *METRICS, *DISTANCES)]: kinds['of callbacks'] = more
+    "Loss curves of a run, one panel for each kind of loss, and its scores. Raises `DataError`."
+    path = check_file(Path(folder)/'history.csv')
+    rows = read_numbers(path)
+    kinds:dict[str, Any] = dict(adversarial=('G_A', 'G_B', 'D'), cycle=('C_A', 'C_B'), identity=('idt_A', 'idt_B'),
+                                speed=('ms_per_step',))
+    needed = ['step', *(k for names in kinds.values() for k in names)]
+    if not rows or not set(needed) <= set(rows[0]):
+        raise DataError(f"{path}: no history of a run; expected a row for some steps, with {', '.join(needed)}")
+    known = ('epoch', 'step', 'lr', 'ms_per_step', *LOSSES, *METRICS, *DISTANCES)
+    if more := [k for k in rows[0] if k not in known]: kinds['of callbacks'] = more
     scores = read_scores(folder)
     taken = [names for names in (METRICS, DISTANCES) if any(k in r for k in names for r in scores)]
     fig,axs = plt.subplots(1, len(kinds) + len(taken), figsize=(13, 2.8))
@@ -354,7 +381,8 @@ def show_samples(
     most:int=4 # at most this many epochs, evenly spread, the last one included
 ) -> None:
     "Sample grids over the epochs of a run."
-    grids = sorted((Path(folder)/'imgs').glob('*_grid.png'), key=lambda p: int(p.stem.split('_')[0]))
+    found = [p for p in (Path(folder)/'imgs').glob('*_grid.png') if re.fullmatch('[0-9]{1,9}_grid.png', p.name)]
+    grids = sorted(found, key=lambda p: int(p.stem.split('_')[0]))
     picked = {len(grids)-1 - round(i*(len(grids)-1)/max(most-1, 1)) for i in range(most)} if grids else ()
     for i in sorted(picked): display(Markdown(f'After {grids[i].stem.split("_")[0]} epochs:'), Image.open(grids[i]))
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from tifffile import imwrite
 import cyclegan_nbdev.train # noqa: imported once
 from cyclegan_nbdev import cli, core
 from cyclegan_nbdev.io import pictures, scenes
+from cyclegan_nbdev.io.palette import Palette
 from cyclegan_nbdev.io.checkpoint import load_network, read_header, save_network
 from cyclegan_nbdev.core import DataError, OptionError, Options
 from cyclegan_nbdev.networks import architecture, build_network
@@ -25,8 +26,8 @@ ROOT = Path(tempfile.mkdtemp(prefix='bad-input-'))
 OUT = ROOT/'out' # every case may write here; a refusal must not
 CASES = [] # name, what to do: it returns what is wrong, or nothing
 TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=1, platform='CPU', seed=5, outputs_dir=OUT, cache_dir=ROOT/'cache', dataroot=ROOT/'scenes')
-COMMANDS = dict(train=cli.train, predict=cli.predict, info=cli.info, aligned=cli.prepare_aligned, cityscapes=cli.prepare_cityscapes, scenes=cli.demo_scenes, sweep=cli.sweep)
-PROGS = dict(train='cyclegan_train', predict='cyclegan_predict', info='cyclegan_info', aligned='cyclegan_prepare_aligned', cityscapes='cyclegan_prepare_cityscapes', scenes='cyclegan_demo_scenes', sweep='cyclegan_sweep')
+COMMANDS = dict(train=cli.train, predict=cli.predict, info=cli.info, aligned=cli.prepare_aligned, cityscapes=cli.prepare_cityscapes, scenes=cli.demo_scenes, sweep=cli.sweep, evaluate=cli.evaluate)
+PROGS = dict(train='cyclegan_train', predict='cyclegan_predict', info='cyclegan_info', aligned='cyclegan_prepare_aligned', cityscapes='cyclegan_prepare_cityscapes', scenes='cyclegan_demo_scenes', sweep='cyclegan_sweep', evaluate='cyclegan_evaluate')
 
 # ways to ask, and what must come of it
 
@@ -214,6 +215,83 @@ def readable_images():
         made = sorted(p.name for p in OUT.rglob('*') if p.is_file())
         return (code != 1 or made != ['good.png'] or '1 of 2 images failed' not in err) and f'{code} {made} {err}'
     CASES.append(('predict: one bad image among good ones', mixed))
+
+# pictures that would be read as something else, and label maps that are none
+
+def in_another_profile(path):
+    "A picture of pure green whose profile says that green is red."
+    icc = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes())
+    n = int.from_bytes(icc[128:132], 'big')
+    table = {bytes(icc[i:i+4]):i for i in range(132, 132 + 12*n, 12)}
+    for name,other in ((b'rXYZ', b'gXYZ'), (b'gXYZ', b'rXYZ')): icc[table[name]:table[name]+4] = other
+    Image.new('RGB', (16, 16), (0, 255, 0)).save(path, icc_profile=bytes(icc))
+    return path
+
+def bent_pictures():
+    d = ROOT/'img/bent'
+    d.mkdir(parents=True)
+    ramp = np.linspace(0, 1, 64).reshape(8, 8)
+    def tiff(name, x, **kwargs):
+        imwrite(d/name, x, **({} if 'photometric' in kwargs else dict(photometric='minisblack')) | kwargs)
+        return d/name
+    for name,kind in dict(int8=np.int8, int16=np.int16, int32=np.int32, uint32=np.uint32, uint64=np.uint64).items():
+        path = tiff(f'{name}.tif', (ramp*100).astype(kind))
+        one_image(f'TIFF of {name}', path, f'{name} pixels; save them as uint8, uint16 or floating point from 0 to 1')
+    trained_on('CT of int16', d/'int16.tif', 'int16 pixels')
+    three = [photo().rotate(a) for a in (0, 9, 18)]
+    for ending,word in dict(gif='frames', png='frames', webp='frames', tif='pages').items():
+        three[0].save(d/f'three.{ending}', save_all=True, append_images=three[1:])
+        one_image(f'three in one .{ending}', d/f'three.{ending}', f'it has 3 {word}; save each as a file of its own')
+    trained_on('three pages', d/'three.tif', 'it has 3 pages')
+    for name,b in dict(eps=b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n', pdf=b'%PDF-1.4\n', svg=b'<svg/>').items():
+        for ending in ('png', 'jpg', 'tif'):
+            (d/f'{name}.{ending}').write_bytes(b)
+            one_image(f'{name} named .{ending}', d/f'{name}.{ending}', 'not a readable image')
+    Image.new('1', (14_000, 14_000)).save(d/'huge.png')
+    one_image('196 megapixels', d/'huge.png', 'more than the limit of 179 megapixels', 'CYCLEGAN_MAX_MEGAPIXELS')
+    G = ROOT/'nets/G_A.safetensors'
+    deep = tiff('deep.tif', np.full((16, 16, 3), 30_000, np.uint16), photometric='rgb')
+    shutil.copy(deep, d/'deep.jpg')
+    refused('16 bits in a file named .jpg', 'predict', dict(input=d/'deep.jpg', G_A_ckpt=G, outputs_dir=OUT, platform='CPU'), 1, '16 bits do not fit .jpg')
+    faded = photo().convert('RGBA')
+    faded.putalpha(100)
+    faded.save(d/'faded.png')
+    refused('transparency as jpg', 'predict', dict(input=d/'faded.png', G_A_ckpt=G, outputs_dir=OUT, platform='CPU', format='jpg'), 1, 'transparency does not fit .jpg')
+    green = in_another_profile(d/'green.png')
+    kept = network(ROOT/'nets/kept.safetensors', colour_profile='keep')
+    colours = lambda net: Translator.from_file(net, 'CPU').read(green).pixels[0,0].tolist()
+    gives('colours in another profile', lambda: (got := colours(G)) != [255, 0, 0] and got)
+    gives('colours that are kept', lambda: (got := colours(kept)) != [0, 255, 0] and got)
+    dim = ROOT/'sets/dim'
+    for side in 'AB':
+        (dim/f'train{side}').mkdir(parents=True)
+        imwrite(dim/f'train{side}/0.tif', (ramp.repeat(8, 0).repeat(8, 1)*4095).astype(np.uint16), photometric='minisblack')
+    def told():
+        code,out,err = call('train', argv_of(TINY | dict(dataroot=dim, in_planes=1)))
+        return (code or 'between 0 and 4095, 6.2% of what 16 bits hold' not in out + err) and f'{code} {out} {err}'
+    CASES.append(('train: 12 bits in 16 are told', told))
+
+def label_maps():
+    d = ROOT/'maps'
+    city = Palette.load('cityscapes')
+    label = scenes.street_scene(0, 32)[1]
+    made = dict(colours=label, ids=Image.fromarray(city.nearest(label)), photos=scenes.street_scene(0, 32)[0],
+                facades=Palette.load('facades').paint(city.nearest(label) % 12))
+    for name,im in made.items():
+        (d/name).mkdir(parents=True)
+        im.save(d/name/'0.png')
+    def scored(name): return dict(cityscapes_dir=d/name, result_dir=d/'colours', outputs_dir=OUT)
+    works('label maps', 'evaluate', scored('colours'))
+    refused('class numbers', 'evaluate', scored('ids'), 1, 'ids/0.png: it is grey with numbers from', 'class numbers')
+    refused('photos as label maps', 'evaluate', scored('photos'), 1, 'photos/0.png: ', 'are A and B swapped?')
+    refused('another palette', 'evaluate', scored('facades'), 1, 'facades/0.png: ', 'another palette?')
+    swapped = ROOT/'sets/swapped'
+    for split in ('train', 'test'):
+        for side,other in (('A', 'B'), ('B', 'A')): shutil.copytree(ROOT/f'scenes/{split}{side}', swapped/f'{split}{other}')
+    refused('A and B swapped', 'train', TINY | dict(dataroot=swapped, palette='cityscapes'), 1, 'testB', 'are A and B swapped?')
+    pipe = ROOT/'bad/pipe.json'
+    os.mkfifo(pipe)
+    raises('a pipe as a palette', lambda: Palette.load(pipe), DataError, 'a pipe or a device')
 
 def arrays():
     t = Translator.from_file(ROOT/'nets/G_A.safetensors', 'CPU')
@@ -657,7 +735,7 @@ def _hung(*_):
 def main():
     word,start,failed = ' '.join(sys.argv[1:]),time.time(),0
     setup()
-    for part in (unreadable_images, readable_images, arrays, folders, data_sets, prepared, options, checkpoints, other_files, runs, elsewhere, sweeps, processes): part()
+    for part in (unreadable_images, readable_images, bent_pictures, label_maps, arrays, folders, data_sets, prepared, options, checkpoints, other_files, runs, elsewhere, sweeps, processes): part()
     CASES.append(('nothing else was written', untouched(tree())))
     signal.signal(signal.SIGALRM, _hung)
     mine = [c for c in CASES if word in c[0]]

@@ -7,17 +7,19 @@ The examples are made by hypothesis, the same ones in every run.
 import argparse, json, struct, tempfile, time
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
 import torch
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
+from tifffile import imwrite
 from cyclegan_nbdev.app import network_card
 from cyclegan_nbdev.io.checkpoint import check_role, load_network, read_header, save_network
 from cyclegan_nbdev.core import CycleGANError, Options, check_file
 from cyclegan_nbdev.io.foreign import read_foreign, read_mindspore, read_tensors
 from cyclegan_nbdev.networks import architecture, build_network
 from cyclegan_nbdev.io.palette import Palette
-from cyclegan_nbdev.io.pictures import read_picture
+from cyclegan_nbdev.io.pictures import IMAGE_EXTENSIONS, picture_size, read_picture
 from cyclegan_nbdev.predict import Translator, padded_size
 from cyclegan_nbdev.tools.hub import model_card
 from cyclegan_nbdev.run.resume import load_state, save_state
@@ -166,6 +168,15 @@ def fuzz(n):
     def damaged_png(b): reads(read_picture, written('d.png', b), lambda p: p.tensor())
     @given(damaged((D/'a.tif').read_bytes()))
     def damaged_tiff(b): reads(read_picture, written('d.tif', b), lambda p: p.tensor())
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
+    noise,kinds = Image.effect_noise((9, 7), 50).convert('RGB'),{}
+    for ending in sorted(IMAGE_EXTENSIONS):
+        noise.save(D/f'kind{ending}', icc_profile=srgb)
+        kinds[ending] = (D/f'kind{ending}').read_bytes()
+    imwrite(D/'deep.tif', np.full((7, 9, 4), 999, np.uint16), photometric='rgb', extrasamples=['assocalpha'], iccprofile=srgb)
+    kinds['.deep.tif'] = (D/'deep.tif').read_bytes()
+    @given(st.sampled_from(sorted(kinds)).flatmap(lambda e: st.tuples(st.just(e), damaged(kinds[e]))))
+    def damaged_kind(of): reads(read_picture, written(f'd{of[0]}', of[1]), lambda p: p.tensor()); reads(picture_size, D/f'd{of[0]}')
     palette = json.loads((FIXTURES.parent.parent/'cyclegan_nbdev/palettes/facades.json').read_text())
     some = st.lists(st.sampled_from(list(palette['classes'])), max_size=4)
     colours = st.dictionaries(st.text(max_size=5) | st.sampled_from(['window', 'door']), st.lists(st.integers(-9, 300) | json_values, max_size=4), max_size=4)
@@ -176,7 +187,7 @@ def fuzz(n):
     @given(st.text(max_size=20))
     def any_name(name): reads(check_file, D/name if '\0' not in name else f'{D}/{name}')
 
-    for test in (forged_header, any_field, any_layout, any_header, any_table, damaged_network, damaged_state, damaged_pth, any_pickle, any_mindspore, damaged_mindspore, any_config, damaged_config, damaged_png, damaged_tiff, any_palette, damaged_palette, any_name):
+    for test in (forged_header, any_field, any_layout, any_header, any_table, damaged_network, damaged_state, damaged_pth, any_pickle, any_mindspore, damaged_mindspore, any_config, damaged_config, damaged_png, damaged_tiff, damaged_kind, any_palette, damaged_palette, any_name):
         settings(max_examples=n, derandomize=True, deadline=None, database=None, print_blob=False, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate, Phase.shrink))(test)()
 
 def main():

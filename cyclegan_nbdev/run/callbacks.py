@@ -69,12 +69,14 @@ class HistoryCallback(Callback):
     def _end_window(self) -> None:
         means = mean_of_ranks(self.total/self.steps).tolist()
         ms = self.spent/self.steps*1000
-        self._add([self.epoch+1, self.step, f'{self.opt.hypers[0]["lr"]:.3g}', f'{ms:.1f}', *(f'{v:.5f}' for v in means)])
+        lr = self.opt.hypers[0]['lr']
+        self._add([self.epoch+1, self.step, f'{lr:.3g}', f'{ms:.1f}', *(f'{v:.5f}' for v in means)])
         said = ' '.join(f'{k} {v:.2f}' for k,v in zip(self.loss_func.parts, means))
         if hasattr(self.learn, 'progress'): self.progress.pbar.comment = said
         elif rank() == 0:
             left = (self.n_epoch*len(self.dls.train) - self.step)*ms/1000
-            print(f'epoch {self.epoch+1}/{self.n_epoch}, step {self.step}, {ms:.0f} ms/step, {left/60:.1f} min left: {said}', flush=True)
+            at = f'epoch {self.epoch+1}/{self.n_epoch}, step {self.step}, {ms:.0f} ms/step, {left/60:.1f} min left'
+            print(f'{at}: {said}', flush=True)
         self._start_window()
     @property
     def spent(self) -> float: return time.perf_counter()-self.since
@@ -153,14 +155,17 @@ class SaveCallback(Callback):
         if epoch % self.o.save_checkpoint_epochs == 0 or epoch == self.n_epoch: self._checkpoint(epoch)
 
     def _checkpoint(self, epoch:int) -> None:
-        save = lambda name,net,role: save_network(self.folder/f'ckpt/{name}_{epoch}.safetensors', net, role, self.o, epoch)
+        def save(name:str, net:nn.Module, role:str) -> None:
+            save_network(self.folder/f'ckpt/{name}_{epoch}.safetensors', net, role, self.o, epoch)
         for role in ('G_A', 'G_B', 'D_A', 'D_B'): save(role, getattr(get_model(self.model), role), role)
         if hasattr(self.learn, 'ema'):
             for role in ('G_A', 'G_B'): save(f'{role}_ema', self.ema.generators[role], role)
         if self.o.keep_checkpoints: self._prune(self.o.keep_checkpoints)
 
     def _prune(self, kept:int) -> None:
-        epoch = {f:int(m[1]) for f in (self.folder/'ckpt').iterdir() if (m := re.search(r'_(\d+)\.safetensors$', f.name))}
+        ours = r'[GD]_[AB](?:_ema)?_([0-9]{1,9})\.safetensors' # other files are not for us to remove
+        names = {f:re.fullmatch(ours, f.name) for f in (self.folder/'ckpt').iterdir()}
+        epoch = {f:int(m[1]) for f,m in names.items() if m}
         for old in sorted(set(epoch.values()))[:-kept]:
             for f in epoch:
                 if epoch[f] == old: f.unlink()
@@ -176,10 +181,12 @@ class SaveCallback(Callback):
             rows += row
         self.model.train()
         self._write(f'{epoch}_grid.png', image_grid(rows, titles))
-        for name,i in dict(img_A=0, fake_B=1, img_B=3, fake_A=4).items(): self._write(f'{epoch}_{name}.jpg', to_image(rows[0][i]))
+        for name,i in dict(img_A=0, fake_B=1, img_B=3, fake_A=4).items():
+            self._write(f'{epoch}_{name}.jpg', to_image(rows[0][i]))
 
     def _write(self, name:str, img:Image.Image) -> None:
-        with atomic_path(self.folder/'imgs'/name) as tmp: (img.convert('RGB') if name.endswith('.jpg') and img.mode == 'RGBA' else img).save(tmp)
+        if name.endswith('.jpg') and img.mode == 'RGBA': img = img.convert('RGB')
+        with atomic_path(self.folder/'imgs'/name) as tmp: img.save(tmp)
 
 # %% ../../nbs/run/callbacks.ipynb #c033
 class ProfilerCallback(Callback):
@@ -191,8 +198,10 @@ class ProfilerCallback(Callback):
         if self.prof is not None: return
         def write(prof:Any) -> None:
             with atomic_path(self.path) as tmp: prof.export_chrome_trace(str(tmp))
-        self.prof = torch.profiler.profile(activities=torch.profiler.supported_activities() if torch.cuda.is_available() else [torch.profiler.ProfilerActivity.CPU],
-            schedule=torch.profiler.schedule(wait=0, warmup=1, active=3, repeat=1), on_trace_ready=write)
+        activities = [torch.profiler.ProfilerActivity.CPU]
+        if torch.cuda.is_available(): activities = torch.profiler.supported_activities()
+        schedule = torch.profiler.schedule(wait=0, warmup=1, active=3, repeat=1)
+        self.prof = torch.profiler.profile(activities=activities, schedule=schedule, on_trace_ready=write)
         self.prof.start()
     def after_batch(self) -> None: self.prof.step()
     def after_fit(self) -> None:

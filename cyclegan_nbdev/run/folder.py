@@ -49,7 +49,8 @@ def _grab(path:Path) -> tuple[IO[str], bool]:
                 f.truncate(0)
                 f.write(f'process id {os.getpid()} on {socket.gethostname()}')
                 f.flush()
-                if not locked: print(f'{path.parent}: its file system has no locks; make sure that no other run writes into it')
+                if not locked:
+                    print(f'{path.parent}: its file system has no locks; make sure that no other run writes into it')
                 return f, left
         except FileNotFoundError: pass # the run that held it has ended just now
         except BlockingIOError:
@@ -64,8 +65,8 @@ def _put_aside(folder:Path) -> Path:
     "Keep an earlier run under a numbered name; where it is now. Raises `OptionError` if it cannot be renamed."
     real = folder.resolve() if folder.is_symlink() else folder
     fixed = OptionError('outputs_dir', str(folder),
-        'holds an earlier run and cannot be renamed to keep it, being the current folder, one above it or a mounted one; '
-        f'give a folder below it, such as {folder/"run2"}')
+        'holds an earlier run and cannot be renamed to keep it, being the current folder, one above it or a mounted '
+        f'one; give a folder below it, such as {folder/"run2"}')
     if Path.cwd().is_relative_to(real.resolve()): raise fixed
     kept = next(k for i in range(1, 10**6) if not os.path.lexists(k := real.with_name(f'{real.name}.{i}')))
     try: real.rename(kept)

@@ -58,7 +58,7 @@ def _checksum(tree:Any, tensors:dict) -> int:
 
 def save_state(
     path:str|Path, # ends in .safetensors
-    state:dict # nested dicts and lists of tensors, modules, numbers, text, and objects with a list `resumed` of attributes
+    state:dict # nested dicts and lists of tensors, modules, numbers, text, and objects that have `resumed`
 ) -> None:
     "Write a state, onto the disk, whole or not at all. Raises `DataError` where the disk refuses."
     tensors:dict[str, Tensor] = {}
@@ -125,10 +125,10 @@ def next_pass(
 
 # %% ../../nbs/run/resume.ipynb #c021
 HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'skip_broken', 'print_iter',
-            'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette', 'eval_epochs',
-            'extractor', 'best_metric', 'checkpoint_activations', 'resume', 'save_state_minutes')
-# They leave the method alone, though with another `device_num`, or with `checkpoint_activations` and dropout, other random
-# numbers are drawn; the images in dataroot are compared by themselves.
+            'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette',
+            'eval_epochs', 'extractor', 'best_metric', 'checkpoint_activations', 'resume', 'save_state_minutes')
+# They leave the method alone, though with another `device_num`, or with `checkpoint_activations` and dropout, other
+# random numbers are drawn; the images in dataroot are compared by themselves.
 
 FILES = ('dataroot', 'cache_dir', 'palette', 'extractor',
          'G_A_ckpt', 'G_B_ckpt', 'D_A_ckpt', 'D_B_ckpt', 'GT_A_ckpt', 'GT_B_ckpt')
@@ -162,7 +162,8 @@ def confirmed(
     "All options, those given first. Raises `OptionError` for one of the run folder's that must be given again."
     for k,v in saved.items():
         if k in given or not _needs_a_word(k, v): continue
-        raise OptionError(k, v, f'the run in {folder} says so, and it may come from elsewhere; give {k} again to confirm it')
+        said = f'the run in {folder} says so, and it may come from elsewhere; give {k} again to confirm it'
+        raise OptionError(k, v, said)
     return saved | given
 
 @contextmanager
@@ -201,15 +202,15 @@ def _check_changes(o:Options, old:Options, names:list[str], done:float) -> None:
         if k not in ('max_epoch', 'n_epochs'):
             raise OptionError(k, v, f'{run} has {k}={getattr(old, k)}; resume=True cannot change it')
         if not _same_schedule(o, old, done):
-            since = f'since epoch {old.n_epochs} of {old.max_epoch}'
-            raise OptionError(k, v, f'the learning rate of {run} has been falling {since}; resume=True cannot change that')
+            falling = f'has been falling since epoch {old.n_epochs} of {old.max_epoch}'
+            raise OptionError(k, v, f'the learning rate of {run} {falling}; resume=True cannot change that')
 
 def find_state(
     o:Options, # with `resume` and `outputs_dir`
     was_killed:bool=False # whether the run in the folder was, perhaps after its last epoch
 ) -> dict|None: # the state to continue from; None: begin anew
-    """Decide whether to continue. Raises `OptionError` naming what would change the arithmetic, or `DataError` for a file
-    that is not whole."""
+    """Decide whether to continue. Raises `OptionError` naming what would change the arithmetic, or `DataError` for a
+    file that is not whole."""
     path = Path(o.outputs_dir)/STATE
     if o.resume is False or not path.exists(): return None
     state = load_state(path)

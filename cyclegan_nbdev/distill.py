@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from .train import train # first: it quiets a warning of fastai's
+from .train import train
 from fastai.callback.core import Callback
 from fastai.torch_core import get_model
 from fastai.learner import Learner

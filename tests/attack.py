@@ -142,7 +142,7 @@ def post(url, body=None, timeout=30, **headers):
 
 def hostile_run(folder):
     "A run folder whose network files are full of markup, with grids that are none."
-    import safetensors.torch, torch
+    import safetensors.torch
     from cyclegan_nbdev.core import Options
     from cyclegan_nbdev.networks import architecture, build_network
     o = Options(ngf=4, gl_num=1, image_size=32)

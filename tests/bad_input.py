@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from PIL import Image, ImageCms
 from tifffile import imwrite
-import cyclegan_nbdev.train # noqa: imported once
+import cyclegan_nbdev.train # noqa: F401 # imported once
 from cyclegan_nbdev import cli, core
 from cyclegan_nbdev.io import pictures, scenes
 from cyclegan_nbdev.io.palette import Palette

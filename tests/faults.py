@@ -11,7 +11,7 @@ import argparse, ctypes, hashlib, os, random, resource, signal, shutil, subproce
 from pathlib import Path
 
 import safetensors.torch
-import cyclegan_nbdev.train # noqa: imported once, used by the forks
+import cyclegan_nbdev.train # noqa: F401 # imported once, used by the forks
 from PIL import Image
 from cyclegan_nbdev import cli, data
 from cyclegan_nbdev.io import cache as cache_room

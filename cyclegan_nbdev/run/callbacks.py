@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ..data import result_rows # first: it quiets a warning of fastai's
+from ..data import result_rows
 from fastai.callback.core import Callback
 from fastai.torch_core import get_model
 from fastcore.basics import patch

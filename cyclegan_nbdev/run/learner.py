@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..data import show_grid
-import fastai.callback.schedule # fine_tune, lr_find
+import fastai.callback.schedule # noqa: F401 # fine_tune, lr_find
 from fastai.learner import Learner
 
 from ..core import CycleGANError, OptionError

@@ -14,7 +14,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
-from ..data import UnpairedDL # first: it quiets a warning of fastai's
 from fastai.callback.core import Callback
 from fastai.torch_core import get_model
 from matplotlib.figure import Figure

@@ -18,7 +18,7 @@ from zlib import crc32
 import numpy as np
 import safetensors.torch
 import torch
-from ..data import UnpairedDL, UnpairedImages # first: it quiets a warning of fastai's
+from ..data import UnpairedDL, UnpairedImages
 from fastai.callback.core import Callback, CancelEpochException, CancelFitException
 from fastai.torch_core import get_model
 from fastcore.basics import patch

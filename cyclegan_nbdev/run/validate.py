@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Iterable, Iterator
 
 import torch
-from ..data import UnpairedDL # first: it quiets a warning of fastai's
+from ..data import UnpairedDL
 from fastai.callback.core import Callback
 from fastai.learner import Learner
 from fastai.metrics import ValueMetric

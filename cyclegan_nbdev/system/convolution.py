@@ -82,7 +82,8 @@ def _narrow_weight_gradient(x:Tensor, g:Tensor, k:int, padding:int) -> Tensor:
     return torch.stack([w[:,i,j,:,i:i+k,j:j+k] for i in (0, 1) for j in (0, 1)]).sum(0)
 
 def _weight_gradient(x:Tensor, g:Tensor, k:int, padding:int) -> Tensor:
-    (h,w),(few,some) = g.shape[2:],sorted((g.shape[1], x.shape[1]))
+    h,w = g.shape[2:]
+    few = min(g.shape[1], x.shape[1])
     if x.dtype == torch.float32 and k == 3 and few >= 64 and h*w >= 1024 and h%4 == w%4 == 0: return _winograd_weight_gradient(F.pad(x, (padding,)*4) if padding else x, g) # padding by 0 would copy
     if g.shape[1] <= 4 and h%2 == w%2 == 0: return _narrow_weight_gradient(x, g, k, padding)
     return _direct_weight_gradient(x, g, k, 1, padding)

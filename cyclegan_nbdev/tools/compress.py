@@ -16,7 +16,7 @@ from typing import Callable, Iterable
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from ..distill import distill, student_options # first: it quiets a warning of fastai's
+from ..distill import distill, student_options
 from PIL import Image
 from torch import Tensor, nn
 
@@ -36,7 +36,7 @@ from .estimate import count_macs
 def _onnx(nets:dict) -> dict:
     "The networks as onnxruntime runs them; empty where it is not installed."
     try:
-        import onnxruntime, onnxscript
+        import onnxruntime, onnxscript # noqa: F401 # so that a missing one is noticed here
         from cyclegan_nbdev.export import run_onnx, to_onnx
     except ImportError: return {}
     with tempfile.TemporaryDirectory() as d:

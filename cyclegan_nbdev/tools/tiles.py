@@ -8,7 +8,6 @@ __all__ = ['Rows', 'conv_rows', 'up_rows', 'Store', 'bands_of', 'norm_rows', 'pe
 # %% ../../nbs/tools/tiles.ipynb #c003
 import math, tempfile, weakref
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Callable, Iterable
 
 import numpy as np

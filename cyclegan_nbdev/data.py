@@ -236,15 +236,17 @@ def _write_pairs(
     formats:tuple[str, str] # file types of A and of B
 ) -> dict[str, int]: # pictures written in each folder
     "Write a picture of A and one of B for every source, all or none. Raises `DataError`."
-    jobs = [(split, s, p) for split,places in split_sources.items() for s,p in result_names(places, '').items()]
+    jobs = []
+    for split,places in split_sources.items():
+        names = [result_names(places, f'.{format}') for format in formats]
+        jobs += [(source, [Path(f'{split}{d}')/n[source] for d,n in zip('AB', names)]) for source in places]
     def write(job:tuple) -> DataError|None:
-        split,source,name = job
+        source,names = job
         try: pair = pictures(source)
         except DataError as e: return e
-        for d,(file,p),format in zip('AB', pair, formats):
-            target = tmp/f'{split}{d}'/name.with_name(f'{name.name}.{format}')
-            try: save_picture(target, p)
-            except DataError as e: raise DataError(f'{file}: {str(e).removeprefix(f"{target}: ")}') from None
+        for (file,p),name in zip(pair, names):
+            try: save_picture(tmp/name, p)
+            except DataError as e: raise DataError(f'{file}: {str(e).removeprefix(f"{tmp/name}: ")}') from None
         return None
     with atomic_folder(output_dir) as tmp, ThreadPoolExecutor() as pool:
         try: errors = [e for e in progress_bar(pool.map(write, jobs), 'writing images', len(jobs)) if e]

@@ -181,7 +181,7 @@ def find_inputs(
         base = os.path.commonpath([f.absolute().parent for f in found])
         return {f:f.absolute().relative_to(base) for f in found}
     p = place(source)
-    if not isinstance(p, Path) or p.is_dir(): return {f:Path(below(f, p)) for f in find_images(p)}
+    if not isinstance(p, Path) or p.is_dir(): return {f:Path(below(f, p)) for f in find_images(p, say=None if rank() else print)}
     if p.exists() or not glob.has_magic(str(p)): return {p:Path(p.name)} # a missing file is reported with the others
     fixed = [i for i,part in enumerate(p.parts) if glob.has_magic(part)][0]
     files = [f for f in map(Path, sorted(glob.glob(str(p), recursive=True))) if f.suffix.lower() in IMAGE_EXTENSIONS and f.is_file()]

@@ -142,7 +142,7 @@ def feature_distances(
     progress:bool=True # show progress bars
 ) -> Distances:
     "FID and KID, or their likes with another extractor. Raises `DataError`."
-    files = dict(generated=find_images(result_dir), real=find_images(real_dir))
+    files = dict(generated=find_images(result_dir, say=print), real=find_images(real_dir, say=print))
     for folder,f in zip((result_dir, real_dir), files.values()):
         if len(f) < 2: raise DataError(f'{folder}: {len(f)} image; a distance between sets needs at least 2')
     x = {k:features(f, extractor, progress=progress).double() for k,f in files.items()}

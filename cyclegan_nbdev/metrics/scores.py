@@ -11,7 +11,7 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Callable, Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -140,9 +140,9 @@ class Matched:
         some = lambda names: ', '.join(names[:5]) + (f' and {len(names)-5} more' if len(names) > 5 else '')
         return f'{len(self.pairs)} images' + ''.join(f'; {len(v)} {k}: {some(v)}' for k,v in dict(missing=self.missing, extra=self.extra).items() if v)
 
-def _by_name(folder:str|Path) -> dict[str, Path]:
+def _by_name(folder:str|Path, say:Callable[[str], object]|None) -> dict[str, Path]:
     names:dict[str, Path] = {}
-    for f in find_images(folder):
+    for f in find_images(folder, say=say):
         name = below(f, folder).with_suffix('').as_posix()
         if name in names: raise DataError(f'{folder}: both {names[name].name} and {f.name} are called {name}; remove one')
         names[name] = f
@@ -150,10 +150,11 @@ def _by_name(folder:str|Path) -> dict[str, Path]:
 
 def match_files(
     result_dir:str|Path, # generated images, with subfolders
-    label_dir:str|Path # the true ones
+    label_dir:str|Path, # the true ones
+    say:Callable[[str], object]|None=None # gets lines about files that are left out
 ) -> Matched:
     "Match images by name, whatever their type. Raises `DataError` where a folder is empty, a name stands for two files, or nothing matches."
-    fakes,labels = _by_name(result_dir),_by_name(label_dir)
+    fakes,labels = _by_name(result_dir, say),_by_name(label_dir, say)
     pairs = {n:(fakes[n], f) for n,f in labels.items() if n in fakes}
     if not pairs: raise DataError(f'{result_dir}: no image has the name of one in {label_dir} (it has {next(iter(fakes))}, wanted {next(iter(labels))})')
     return Matched(pairs, [n for n in labels if n not in fakes], [n for n in fakes if n not in labels])
@@ -200,7 +201,7 @@ def score_folders(
 ) -> FolderScores:
     "Score the images of a folder. Raises `OptionError` or `DataError`."
     if size_differs not in SIZE_DIFFERS: raise OptionError('size_differs', size_differs, f'allowed: {", ".join(SIZE_DIFFERS)}')
-    matched = match_files(result_dir, label_dir)
+    matched = match_files(result_dir, label_dir, say=print)
     def one(name:str) -> tuple[str, float, float, bool, Confusion, Confusion]:
         fake,label = (as_rgb(read_picture(f).pixels) for f in matched.pairs[name])
         strange = check_label_map(palette, label, matched.pairs[name][1])

@@ -42,7 +42,8 @@ def save_network(
     epoch:int|None=None # epochs trained
 ) -> None:
     "Write a network and what it is, whole or not at all."
-    header = dict(package='cyclegan_nbdev', version=__version__, role=role, architecture=getattr(net, 'arch', None) or architecture(o, role), domains=['A', 'B'],
+    arch = getattr(net, 'arch', None) or architecture(o, role)
+    header = dict(package='cyclegan_nbdev', version=__version__, role=role, architecture=arch, domains=['A', 'B'],
                   image_size=o.image_size, normalisation='pixels / 127.5 - 1', epoch=epoch, options=o.as_dict())
     weights = {k:v.detach().cpu().contiguous() for k,v in net.state_dict().items()}
     save_tensors(path, weights, header)
@@ -56,10 +57,11 @@ def _text(v:str) -> str:
     return ''.join(c for c in v[:500] if c.isprintable())
 
 def _is_option(name:str, v:Any) -> bool:
-    "Whether a value is of the kind that an option has; options of other versions have any kind that JSON and a line can hold."
+    "Whether a value is of the kind that an option has; an option of another version may have any kind."
     kind = _FIELDS[name].type if name in _FIELDS else bool|int|float|str
     kinds = typing.get_args(kind) or (kind,)
-    if type(v) in (int, float) and float in kinds or type(v) is int and int in kinds: return abs(v) < 2**63 # not for NaN
+    is_number = type(v) is int and (int in kinds or float in kinds) or type(v) is float and float in kinds
+    if is_number: return abs(v) < 2**63 # not for NaN
     return v is None or type(v) in kinds and type(v) is not float
 
 def _is_field(name:str, v:Any, arch:dict) -> bool:
@@ -72,29 +74,36 @@ def _is_field(name:str, v:Any, arch:dict) -> bool:
     return type(v) is str
 
 def _check_architecture(arch:dict, n_tensors:int) -> None:
-    "Raise `ValueError` where an architecture has what no option could have, or more layers than a file with so many tensors."
+    "Raise `ValueError` where an architecture has what no option could, or more layers than so many tensors."
     for k,v in arch.items():
         if k in _FIELDS and k != 'widths': right = parse_option(_FIELDS[k], v) == v
         elif k in ('affine', 'crop_end', 'out_bias'): right = type(v) is bool
-        elif k == 'widths': right = v is None or type(v) is list and len(v) == 5 and all(type(w) is int and w > 0 for w in v)
-        else: right = k == 'kind'
+        elif k == 'widths':
+            right = v is None or type(v) is list and len(v) == 5 and all(type(w) is int and w > 0 for w in v)
+        else: right = True # the network itself refuses what it does not know
         if k in ('gl_num', 'dl_num'): right = right and 2*v <= n_tensors
         if not right: raise ValueError(f'{k}={v!r}')
+
+def _does_not_fit(path:str|Path, e:Exception, arch:dict) -> DataError:
+    return DataError(f'{path}: its header and its tensors do not fit, or are of a newer version ({why(e, 200)}): '
+                     f'{str(arch)[:300]}')
 
 def _checked(path:str|Path, header:Any, n_tensors:int) -> dict:
     "A header with all its fields. Raises `DataError` where one has a value that this package does not write."
     if not isinstance(header, dict) or not isinstance(header.get('architecture'), dict):
         raise DataError(f'{path}: its header does not say what network it is; expected an architecture and a role')
-    arch = dict(in_planes=3) | header['architecture'] # as the networks do
-    usual = dict(package=None, version=None, role=None, domains=['A', 'B'], image_size=None, normalisation='pixels / 127.5 - 1', epoch=None, options=None)
-    given = {k:v for k,v in header.items() if v is not None and k in (*usual, 'source', 'assumed')}
+    arch = header['architecture']
+    arch = arch | dict(in_planes=arch.get('in_planes', 3)) # as the networks do
+    usual = dict(package=None, version=None, role=None, architecture=arch, domains=['A', 'B'],
+                 image_size=None, normalisation='pixels / 127.5 - 1', epoch=None, options=None)
+    known = {*usual, 'source', 'assumed'} - {'architecture'}
+    given = {k:v for k,v in header.items() if k in known and v is not None}
     try:
         _check_architecture(arch, n_tensors)
         for k,v in given.items():
             if not _is_field(k, v, arch): raise ValueError(f'{k}={v!r}')
-    except (KeyError, TypeError, ValueError) as e:
-        raise DataError(f'{path}: its header and its tensors do not fit, or are of a newer version ({why(e, 200)}): {str(arch)[:300]}') from None
-    return usual | {k:_plain(v) for k,v in given.items()} | dict(architecture=arch)
+    except (KeyError, TypeError, ValueError) as e: raise _does_not_fit(path, e, arch) from None
+    return usual | {k:_plain(v) for k,v in given.items()}
 
 def _plain(v:Any) -> Any:
     "The same with every text as `_text` has it."
@@ -105,7 +114,7 @@ def _plain(v:Any) -> Any:
 
 # %% ../../nbs/io/checkpoint.ipynb #1d6d215f
 def _empty_network(path:str|Path, arch:dict, shapes:dict[str, list], image_size:int|None) -> Network:
-    "The network of a header, without memory for its weights. Raises `DataError` where tensors of these shapes are none of its."
+    "The network of a header, without memory for its weights. Raises `DataError` where tensors of these shapes do not fit."
     largest = max(n for shape in shapes.values() for n in (1, *shape))
     try:
         numbers = [n for v in arch.values() for n in (v if isinstance(v, list) else [v])]
@@ -114,11 +123,11 @@ def _empty_network(path:str|Path, arch:dict, shapes:dict[str, list], image_size:
         if {k:[*v.shape] for k,v in net.state_dict().items()} != shapes: raise ValueError('other names or shapes')
         if image_size and image_size % net.size_divisor: raise ValueError(f'{image_size=}')
     except (ArithmeticError, KeyError, ValueError, TypeError, RuntimeError) as e:
-        raise DataError(f'{path}: its header and its tensors do not fit, or are of a newer version ({why(e, 200)}): {str(arch)[:300]}') from None
+        raise _does_not_fit(path, e, arch) from None
     return net
 
 def _own(path:Path) -> tuple[dict, Network]|None:
-    "The header of a file that this package wrote, and its network without memory for its weights; None for other files. Raises `DataError`."
+    "Header and network, without memory for its weights, of a file that this package wrote; None for others. Raises `DataError`."
     if not is_safetensors(path): return None
     try:
         with utf8_name(path) as name, safe_open(name, 'pt') as f:
@@ -127,9 +136,11 @@ def _own(path:Path) -> tuple[dict, Network]|None:
             tensors = {k:f.get_slice(k) for k in f.keys()}
             shapes = {k:t.get_shape() for k,t in tensors.items()}
             for k,t in tensors.items():
-                if t.get_dtype() not in ('F16', 'BF16', 'F32', 'F64') and not k.endswith('num_batches_tracked'): raise ValueError(f'{k} is of type {t.get_dtype()}')
+                if t.get_dtype() not in ('F16', 'BF16', 'F32', 'F64') and not k.endswith('num_batches_tracked'):
+                    raise ValueError(f'{k} is of type {t.get_dtype()}')
             header = json.loads(text)
-    except (SafetensorError, ValueError, RecursionError) as e: raise DataError(f'{path}: not a whole network file ({why(e)})') from None
+    except (SafetensorError, ValueError, RecursionError) as e:
+        raise DataError(f'{path}: not a whole network file ({why(e)})') from None
     header = _checked(path, header, len(shapes))
     return header,_empty_network(path, header['architecture'], shapes, header['image_size'])
 
@@ -146,7 +157,8 @@ def load_network(
         with utf8_name(path) as name: net.to_empty(device='cpu').load_state_dict(safetensors.torch.load_file(name))
     else: net,header = read_foreign(path, **assume)
     if not all(v.isfinite().all() for v in net.state_dict().values()):
-        raise DataError(f'{path}: holds weights that are no numbers (NaN or infinite), as from a training that went astray; expected finite ones')
+        raise DataError(f'{path}: holds weights that are no numbers (NaN or infinite), as from a training that went astray; '
+                        'expected finite ones')
     return net.eval(),header
 
 def read_header(
@@ -219,13 +231,15 @@ def load_weights(
     option:str, # the option that named the file, such as G_A_ckpt
     slope:float=.2 # of a discriminator whose file does not tell it
 ) -> None:
-    "Load initial weights, and say what is assumed about a file that does not tell. Raises `OptionError` if the file cannot be read, is another of the four networks or holds another architecture."
+    "Load initial weights, and say what is assumed where the file does not tell. Raises `OptionError` where it does not fit."
     try: found,header = load_network(path, **dict(slope=slope) | net.arch)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
     check_role(path, header, option)
     theirs = header['architecture']
-    if differ := _differences(theirs, net.arch): raise OptionError(option, str(path), f"holds another architecture than this run's options ask for: {'; '.join(differ)}")
-    if assumed := header.get('assumed'):
+    differ,assumed = _differences(theirs, net.arch),header.get('assumed')
+    if differ:
+        raise OptionError(option, str(path), f"holds another architecture than this run's options ask for: {'; '.join(differ)}")
+    if assumed:
         print(f"{path} does not tell its {', '.join(assumed)}; taken: {', '.join(f'{k}={theirs[k]}' for k in assumed)}")
     new = build_network(theirs | {k:v for k,v in net.arch.items() if k == 'need_dropout'})
     new.load_state_dict(dict(zip(new.state_dict(), found.state_dict().values()))) # dropout shifts names, not their order

@@ -77,15 +77,27 @@ def read_mindspore(
 
 # %% ../../nbs/io/foreign.ipynb #b903ca2e
 _KINDS = { # first bytes, as a pattern: what has them
-    rb'\n.[\d.]+\x12\tMindSpore': 'a MindIR model', rb'\x08.[\x12:B]': 'an ONNX model', rb'\s*<(\?xml|net)': 'an OpenVINO model (XML)', rb'....E[T\d]\d\d': 'an ExecuTorch program',
-    rb'....TFL3': 'a TensorFlow Lite model', rb'\x89HDF': 'an HDF5 file', rb'\x1f\x8b|BZh|\xfd7zXZ|7z': 'a compressed file', rb'\x89PNG|\xff\xd8\xff|GIF8|II\*\0|MM\0\*': 'a picture',
-    rb'\s*<(!DOCTYPE|html)': 'a web page', rb'version https://git-lfs': "a Git LFS pointer, which stands for a file that was not fetched"}
-_ZIPS = {'/constants.pkl': 'a TorchScript program', '/archive_format': 'an exported PyTorch program (PT2)', 'serialized_exported_program.json': 'an exported PyTorch program (PT2)', '.npy': 'NumPy arrays'}
+    rb'\n.[\d.]+\x12\tMindSpore': 'a MindIR model',
+    rb'\x08.[\x12:B]': 'an ONNX model',
+    rb'\s*<(\?xml|net)': 'an OpenVINO model (XML)',
+    rb'....E[T\d]\d\d': 'an ExecuTorch program',
+    rb'....TFL3': 'a TensorFlow Lite model',
+    rb'\x89HDF': 'an HDF5 file',
+    rb'\x1f\x8b|BZh|\xfd7zXZ|7z': 'a compressed file',
+    rb'\x89PNG|\xff\xd8\xff|GIF8|II\*\0|MM\0\*': 'a picture',
+    rb'\s*<(!DOCTYPE|html)': 'a web page',
+    rb'version https://git-lfs': 'a Git LFS pointer, which stands for a file that was not fetched'}
+_ZIPS = { # how a name in a zip archive ends: what the archive is
+    '/constants.pkl': 'a TorchScript program',
+    '/archive_format': 'an exported PyTorch program (PT2)',
+    'serialized_exported_program.json': 'an exported PyTorch program (PT2)',
+    '.npy': 'NumPy arrays'}
 MOST_TABLE = 2**20 # bytes
 
 def _not_weights(path:Path, what:str) -> DataError:
     "What to say of a file that holds a network in another form, or none."
-    return DataError(f'{path}: {what}; give the network file that it was made from, or another with weights: .safetensors, .pth or a MindSpore .ckpt')
+    return DataError(f'{path}: {what}; give the network file that it was made from, or another with weights: '
+                     '.safetensors, .pth or a MindSpore .ckpt')
 
 def is_safetensors(
     path:Path # a file that is there
@@ -94,7 +106,8 @@ def is_safetensors(
     with path.open('rb') as f: head = f.read(16)
     size = int.from_bytes(head[:8], 'little')
     if head[8:9] != b'{' or head[:4] == b'PK\3\4': return False
-    if size > MOST_TABLE: raise DataError(f'{path}: its table of tensors has {size:,} bytes; expected that of a network, of at most {MOST_TABLE:,}')
+    if size > MOST_TABLE:
+        raise DataError(f'{path}: its table of tensors has {size:,} bytes; expected at most {MOST_TABLE:,}, as networks have')
     return True
 
 
@@ -105,11 +118,15 @@ def _check_pickle(path:Path, f:BinaryIO, most:int=10**6) -> None:
     for n,(op,arg,_) in enumerate(pickletools.genops(f)):
         takes = op.stack_before
         if op.name == 'MARK': marks.append(len(sizes)); continue
-        if op.name in ('PUT', 'BINPUT', 'LONG_BINPUT', 'MEMOIZE'): memo[len(memo) if arg is None else arg] = sizes[-1]; continue
-        start = marks.pop() - takes.index(pickletools.markobject) if pickletools.markobject in takes else len(sizes) - len(takes)
+        if op.name in ('PUT', 'BINPUT', 'LONG_BINPUT', 'MEMOIZE'):
+            memo[len(memo) if arg is None else arg] = sizes[-1]
+            continue
+        marked = pickletools.markobject in takes
+        start = marks.pop() - takes.index(pickletools.markobject) if marked else len(sizes) - len(takes)
         size = memo[arg] if op.name in ('GET', 'BINGET', 'LONG_BINGET') else 1 + sum(sizes[start:])
         sizes[start:] = [size]*len(op.stack_after)
-        if max(n, size) > most: raise DataError(f'{path}: a pickle of more than {most:,} parts; expected the weights of a network')
+        if max(n, size) > most:
+            raise DataError(f'{path}: a pickle of more than {most:,} parts; expected the weights of a network')
 
 def _check_torch(path:Path, zipped:bool) -> None:
     "Raise `DataError` for a PyTorch file that would take too much to read, or is a program."
@@ -119,12 +136,13 @@ def _check_torch(path:Path, zipped:bool) -> None:
             for ends,what in _ZIPS.items():
                 if any(n.endswith(ends) for n in names): raise _not_weights(path, what)
             if not any(n.endswith('data.pkl') for n in names): raise _not_weights(path, 'a zip archive')
-            if sum(i.file_size for i in z.infolist()) > 2*path.stat().st_size: raise DataError(f'{path}: unpacks to more than it holds; expected the weights of a network')
+            if sum(i.file_size for i in z.infolist()) > 2*path.stat().st_size:
+                raise DataError(f'{path}: unpacks to more than it holds; expected the weights of a network')
             for i in z.infolist():
                 if i.filename.lower().endswith('data.pkl'): _check_pickle(path, io.BytesIO(z.read(i)))
     else:
         with path.open('rb') as f:
-            for _ in range(5): _check_pickle(path, f) # a magic number, two about the system, the tensors, the names of their numbers
+            for _ in range(5): _check_pickle(path, f) # a magic number, two about the system, tensors, names of numbers
 
 def _read_torch(path:Path, zipped:bool) -> dict:
     "The state dict in a PyTorch file."
@@ -139,22 +157,28 @@ def _read_torch(path:Path, zipped:bool) -> dict:
         what = next((n for t in names for n in t if n), 'other objects').strip("'")
         raise DataError(f'{path}: a pickle of more than tensors ({what}), which is not opened; expected a state dict') from None
     except DataError: raise
-    except Exception as e: raise DataError(f'{path}: not a whole PyTorch file ({why(str(e).split(". ")[0])})') from None # torch raises many kinds
-    if not isinstance(found, dict) or not found: raise DataError(f'{path}: holds a {type(found).__name__}; expected a state dict: tensors by name')
+    except Exception as e: # torch raises many kinds
+        raise DataError(f'{path}: not a whole PyTorch file ({why(str(e).split(". ")[0])})') from None
+    if not isinstance(found, dict) or not found:
+        raise DataError(f'{path}: holds a {type(found).__name__}; expected a state dict: tensors by name')
     return _state_dict(path, found)
 
-def _is_tensor(v:Any) -> bool: return type(v) in (Tensor, nn.Parameter) and v.layout == torch.strided and v.device.type == 'cpu'
+def _is_tensor(v:Any) -> bool:
+    return type(v) in (Tensor, nn.Parameter) and v.layout == torch.strided and v.device.type == 'cpu'
 
 def _state_dict(path:Path, found:dict) -> dict:
     "The tensors of a dictionary, or of the one dictionary of tensors in it. Raises `DataError`."
     others = {k:v for k,v in found.items() if not _is_tensor(v)}
     inner = {k:v for k,v in others.items() if isinstance(v, dict) and v and all(map(_is_tensor, v.values()))}
-    if len(inner) > 1: raise DataError(f"{path}: holds several networks ({why(', '.join(map(str, inner)))}); save the state dict of one of them alone")
+    if len(inner) > 1:
+        names = why(', '.join(map(str, inner)))
+        raise DataError(f'{path}: holds several networks ({names}); save the state dict of one of them alone')
     if inner: found, = inner.values()
     elif others:
         k,v = next(iter(others.items()))
         raise DataError(f'{path}: {str(k)[:60]} is of type {type(v).__name__}; expected a state dict: tensors by name')
-    if sum(v.numel() for v in found.values()) > path.stat().st_size: raise DataError(f'{path}: claims more numbers than it has bytes; expected the weights of a network')
+    if sum(v.numel() for v in found.values()) > path.stat().st_size:
+        raise DataError(f'{path}: claims more numbers than it has bytes; expected the weights of a network')
     return found
 
 
@@ -170,11 +194,15 @@ def read_tensors(
     elif is_safetensors(path):
         try:
             with utf8_name(path) as name: found = safetensors.torch.load_file(name)
-        except (SafetensorError, ValueError, KeyError, TypeError) as e: raise DataError(f'{path}: not a whole safetensors file ({why(e)})') from None
+        except (SafetensorError, ValueError, KeyError, TypeError) as e:
+            raise DataError(f'{path}: not a whole safetensors file ({why(e)})') from None
     elif other: raise _not_weights(path, other)
     elif head[:1] == b'\n': found = read_mindspore(path)
-    elif path.suffix == '.bin' and path.with_suffix('.xml').exists(): raise _not_weights(path, 'the numbers of an OpenVINO model')
-    else: raise DataError(f"{path}: {f'starts with {head[:16]!r}' if head else 'empty'}; expected a network: safetensors, a PyTorch state dict or a MindSpore .ckpt")
+    elif path.suffix == '.bin' and path.with_suffix('.xml').exists():
+        raise _not_weights(path, 'the numbers of an OpenVINO model')
+    else:
+        begins = f'starts with {head[:16]!r}' if head else 'empty'
+        raise DataError(f'{path}: {begins}; expected a network: safetensors, a PyTorch state dict or a MindSpore .ckpt')
     return {re.sub(r'^((module|_orig_mod)\.)+', '', str(k)):v.detach() for k,v in found.items()}
 
 
@@ -198,7 +226,8 @@ def _layers(tensors:dict) -> list: # (convolution, normalisation), each tensor n
     for name,v in tensors.items():
         layer,_,leaf = name.rpartition('.')
         if leaf not in LEAVES: raise ValueError(f'holds {name[:80]}, which no network of this package has')
-        if LEAVES[leaf] != 'num_batches_tracked' and not (v.is_floating_point() and v.numel()): raise ValueError(f'holds {name[:80]}, of type {v.dtype} and shape {tuple(v.shape)}')
+        if LEAVES[leaf] != 'num_batches_tracked' and not (v.is_floating_point() and v.numel()):
+            raise ValueError(f'holds {name[:80]}, of type {v.dtype} and shape {tuple(v.shape)}')
         found.setdefault(layer, {})[LEAVES[leaf]] = name
     for layer in sorted(found, key=_order):
         names = found[layer]
@@ -295,14 +324,16 @@ def read_foreign(
     try:
         tensors,source,known,assumed = _layout(tensors, assume)
         arch = guess_architecture(tensors)
-        params:dict[str, tuple] = dict(resnet=('slope', 'pad_mode', 'need_dropout', 'crop_end', 'gl_num'), unet=('need_dropout',), patch=())
+        resnet = ('slope', 'pad_mode', 'need_dropout', 'crop_end', 'gl_num')
+        params:dict[str, tuple] = dict(resnet=resnet, unet=('need_dropout',), patch=())
         if source == 'MindSpore': params['patch'] = ('slope',) # the others' discriminators always have 0.2
         assumed = {k:assume.get(k, v) if k != 'pad_mode' or v == 'REFLECT' else v for k,v in assumed.items() if k in params[arch['kind']]}
         net = _meta(arch := arch | {k:v for k,v in known.items() if k in params[arch['kind']]} | assumed)
         weights = _convert(tensors, net, source)
         net.to_empty(device='cpu').load_state_dict(weights)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as e:
-        raise DataError(f'{path}: {why(e, 300)}; expected a resnet or U-Net generator with as many channels out as in, or a PatchGAN discriminator') from None
+        raise DataError(f'{path}: {why(e, 300)}; expected a resnet or U-Net generator with as many channels out as in, '
+                        'or a PatchGAN discriminator') from None
     role,epoch = _named(path, source, arch['kind'])
     return net.eval(), dict(package=None, version=None, source=source, role=role, architecture=arch, assumed=sorted(assumed), domains=['A', 'B'],
                             image_size=None, normalisation='pixels / 127.5 - 1', epoch=epoch, options=None)

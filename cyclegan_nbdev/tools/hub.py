@@ -58,7 +58,8 @@ def _in_a_line(text:str) -> Iterator[None]:
     "What the disk or the Hub refuses, in one line."
     try: yield
     except CycleGANError: raise
-    except (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as e: raise DataError(f'{text} ({why(e, 200)})') from None
+    except (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as e:
+        raise DataError(f'{text} ({why(e, 200)})') from None
 
 class _Ours(ModelHubMixin):
     "How the mixin writes and reads, for what has these."
@@ -67,7 +68,8 @@ class _Ours(ModelHubMixin):
     card:dict
     of_folder:Callable
     @classmethod
-    def _from_pretrained(cls, *, model_id:str, revision:str|None, cache_dir:Any, force_download:bool, local_files_only:bool, token:Any, given:dict, card:dict|None=None, **others:Any) -> Any: # type: ignore[override]
+    def _from_pretrained(cls, *, model_id:str, revision:str|None, cache_dir:Any, force_download:bool, # type: ignore[override]
+                         local_files_only:bool, token:Any, given:dict, card:dict|None=None, **others:Any) -> Any:
         "From the folder's own config.json only the card is taken: files that it names may be anybody's."
         if not Path(model_id).is_dir():
             model_id = snapshot_download(model_id, revision=revision, cache_dir=cache_dir, force_download=force_download, local_files_only=local_files_only, token=token,

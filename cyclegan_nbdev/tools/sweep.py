@@ -45,7 +45,8 @@ def sweep_runs(
     folder,common,grid = _read_plan(config)
     if 'outputs_dir' in {**common, **grid}: raise OptionError('outputs_dir', str(folder), f'in {config}: it is the folder of the whole sweep and stands beside common and grid')
     n_runs = math.prod(map(len, grid.values()))
-    if n_runs > MOST_RUNS: raise OptionError('grid', [*grid], f'in {config}: asks for {n_runs:,} runs; allowed: at most {MOST_RUNS:,}')
+    if n_runs > MOST_RUNS:
+        raise OptionError('grid', [*grid], f'in {config}: asks for {n_runs:,} runs; allowed: at most {MOST_RUNS:,}')
     runs = {}
     for values in itertools.product(*grid.values()):
         given = common | dict(zip(grid, values))
@@ -53,7 +54,9 @@ def sweep_runs(
         check_dataroot(o.dataroot)
         varied = {k:getattr(o, k) for k in grid}
         name = re.sub(r'[^\w.,=+-]', '_', ','.join(f'{k}={v}' for k,v in varied.items()))
-        if len(name) > 200: raise OptionError('grid', name, f'in {config}: gives a run a name of {len(name)} characters; allowed: at most 200. Put long values under common')
+        if len(name) > 200:
+            raise OptionError('grid', name, f'in {config}: gives a run a name of {len(name)} characters; '
+                              'allowed: at most 200. Put long values under common')
         if name in runs: raise OptionError('grid', name, f'in {config}: two runs have this name')
         runs[name] = {k:getattr(o, k) for k in given} | dict(outputs_dir=str(folder/name)),varied
     return folder,runs
@@ -67,11 +70,15 @@ def _is_done(report:Path, options:dict) -> bool:
 
 def _rows(file:Path, columns:set) -> list[dict]:
     "The rows of a run's table that have all of these columns; none where it cannot be read."
-    try: return [r for r in read_numbers(file) if r.keys() >= columns and math.isfinite(sum(r.get(k, 0) for k in ('epoch', 'step')))]
+    try: rows = read_numbers(file)
     except DataError: return []
+    return [r for r in rows if r.keys() >= columns and math.isfinite(r['epoch'] + r.get('step', 0))]
 
-def _losses(folder:Path) -> list[dict]: return _rows(folder/'history.csv', {'epoch', 'step', 'G_A', 'G_B', 'D', 'C_A', 'C_B', 'ms_per_step'})
-def _scores(folder:Path) -> list[dict]: return [r for r in _rows(folder/'scores.csv', {'epoch'}) if r.keys() & {*METRICS, *DISTANCES}]
+def _losses(folder:Path) -> list[dict]:
+    return _rows(folder/'history.csv', {'epoch', 'step', 'G_A', 'G_B', 'D', 'C_A', 'C_B', 'ms_per_step'})
+
+def _scores(folder:Path) -> list[dict]:
+    return [r for r in _rows(folder/'scores.csv', {'epoch'}) if r.keys() & {*METRICS, *DISTANCES}]
 
 class RunFailed(CycleGANError):
     "A run of a sweep has ended in an error."

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Callable
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from fastai.data.core import DataLoaders
 from fastai.data.load import DataLoader
@@ -23,7 +22,7 @@ from torch import Tensor
 
 from .core import DataError, OptionError, Options, at_least, several
 from .io.cache import ImageCache, check_readable, resized
-from .io.pictures import WRITABLE, Picture, find_images, image_grid, progress_bar, range_notice
+from .io.pictures import WRITABLE, Picture, find_images, image_grid, progress_bar
 from .io.pictures import read_picture, save_picture
 from .system.files import atomic_folder, check_dataroot, is_folder, place, result_names
 from .system.ranks import rank, share_of_epoch

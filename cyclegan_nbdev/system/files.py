@@ -12,7 +12,7 @@ import csv, errno, functools, json, math, os, re, secrets, shutil, tempfile, thr
 from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 from ..core import DataError, OptionError, read_text, why
 
@@ -299,19 +299,22 @@ def _as_stored(path:PurePath) -> str:
 
 def result_names(
     places:dict, # source: its relative path
-    ending:str|dict|None=None # of every result, such as '.png', or of each source's; None: the source's own
+    ending:str|Callable[[Any], str]|None=None # of the results, such as '.png', or a function that gives it for a place; None: the place's own
 ) -> dict: # source: relative path of its result
     "Names for results, no two of which are one file on any system; they depend on the sources, not on their order."
-    endings = ending if isinstance(ending, dict) else {s:p.suffix if ending is None else ending for s,p in places.items()}
-    kept = {s for s,p in places.items() if p.suffix == endings[s] and not isinstance(ending, str)}
-    whole = {s:p if s in kept else p.with_name(p.name + endings[s]) for s,p in places.items()}
-    names = {s:p.with_suffix(endings[s]) for s,p in places.items()}
+    def end(place:PurePath) -> str:
+        if ending is None: return place.suffix
+        return ending if isinstance(ending, str) else ending(place)
+    def whole(place:PurePath) -> PurePath:
+        same = not isinstance(ending, str) and end(place) == place.suffix
+        return place if same else place.with_name(place.name + end(place))
+    names = {s:p.with_suffix(end(p)) for s,p in places.items()}
     folders = {_as_stored(f) for f in {f for p in places.values() for f in p.parents}}
     while True: # more than once: a whole name may be the short one of another source, `a.jpg.png`
         stored = {s:_as_stored(p) for s,p in names.items()}
         times = Counter([*stored.values(), *folders])
         clashing = [s for s in names if times[stored[s]] > 1]
-        longer = {s:whole[s] for s in clashing if names[s] != whole[s]}
+        longer = {s:whole(places[s]) for s in clashing if names[s] != whole(places[s])}
         if not longer: break
         names = names | longer
     taken = folders | {k for k,n in times.items() if n == 1}

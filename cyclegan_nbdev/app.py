@@ -187,7 +187,7 @@ def translate_many(
             dst = out/names[src]
             try:
                 limit.check()
-                r = translate_files(ts[domain], {src:dst}, progress=False)
+                r = translate_files(ts[domain], {src:dst}, progress=False, record=False)
             except DataError as e: report.failed[src] = _without_place(e.line, src); continue
             report.done += r.done
             report.failed |= {k:_without_place(v, src).removeprefix(f'{src.name}: ') for k,v in r.failed.items()}
@@ -197,7 +197,6 @@ def translate_many(
     if not report.done: raise DataError(failures[0] if failures else 'no pictures were given')
     if failures: (out/'failed.txt').write_text('\n'.join(failures) + '\n', encoding='utf-8')
     return Path(shutil.make_archive(str(out), 'zip', out)),report,shown
-
 
 # %% ../nbs/09_app.ipynb #c024
 def run_epochs(

@@ -190,7 +190,7 @@ def find_inputs(
     if isinstance(source, (list, tuple)):
         found:dict[Path, Path] = {}
         for s in source: found |= find_inputs(s, results, say)
-        if len(set(found.values())) == len(found): return found
+        if len(source) == 1 or len(set(found.values())) == len(found): return found
         if not all(isinstance(f, Path) for f in found): raise DataError('two of the inputs have images of the same names; translate URLs one by one')
         base = os.path.commonpath([f.absolute().parent for f in found])
         return {f:f.absolute().relative_to(base) for f in found}

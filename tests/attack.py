@@ -2,8 +2,8 @@
 
     python tests/attack.py [WORD] [--long]     # only the attacks whose name has the word; --long tries more of each
 """
-import argparse, atexit, contextlib, faulthandler, gzip, io, json, os, re, resource, shutil, signal, socket, subprocess, sys
-import tempfile, threading, time, traceback, zipfile
+import argparse, atexit, contextlib, faulthandler, gzip, http.server, io, json, os, re, resource, shutil, signal, socket, subprocess, sys
+import tarfile, tempfile, threading, time, traceback, zipfile
 import urllib.error, urllib.request
 from pathlib import Path
 
@@ -23,6 +23,156 @@ def attack(name):
     return register
 
 # archives and names that come from outside
+
+def command(run, *argv):
+    "Exit code of a command that is run here, and all that it said."
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try: code = run([str(a) for a in argv]) or 0
+        except SystemExit as e: code = e.code or 0
+        except Exception: code = 99; traceback.print_exc(file=said)
+    return code,said.getvalue()
+
+def network_file(path):
+    "A small generator."
+    from cyclegan_nbdev.core import Options
+    from cyclegan_nbdev.io.checkpoint import save_network
+    from cyclegan_nbdev.networks import architecture, build_network
+    o = Options(ngf=2, gl_num=1, image_size=32)
+    save_network(path, build_network(architecture(o, 'G_A')), 'G_A', o)
+    return path
+
+LIMITED = '''
+import sys, time
+from cyclegan_nbdev.system import files
+files.SILENCE,files.MOST_SECONDS,files.MOST_BYTES,files.MOST_LISTED = 1,3,8_000_000,8_000_000
+from cyclegan_nbdev.core import DataError
+from cyclegan_nbdev.io.pictures import find_images, read_picture
+import resource
+for url in sys.argv[1:]:
+    start = time.time()
+    try:
+        if url.endswith('/'): find_images(url)
+        else: read_picture(url)
+        said = 'nothing'
+    except DataError as e: said = str(e)
+    print(round(time.time() - start), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss//1024, said, flush=True)
+'''
+
+class Hostile(http.server.BaseHTTPRequestHandler):
+    "A web server that never answers, never ends, drips, or sends a bomb, as its path says; each answer ends after a minute by itself."
+    def log_message(self, *args): pass
+    def do_HEAD(self):
+        if 'silent' in self.path: time.sleep(20)
+        self.send_response(200)
+        self.send_header('Content-Type', 'text/html' if self.path.endswith('/') else 'image/png')
+        if 'huge' in self.path: self.send_header('Content-Length', str(10**15))
+        if 'bomb' in self.path: self.send_header('Content-Encoding', 'gzip')
+        self.end_headers()
+    def do_GET(self):
+        try:
+            self.do_HEAD()
+            end = time.time() + 60
+            bomb = gzip.compress(bytes(200_000_000)) if 'bomb' in self.path else b''
+            if bomb: self.wfile.write(bomb)
+            while time.time() < end and not bomb:
+                self.wfile.write(b'<a href="x.png">' if 'drip' in self.path else b'<a href="x.png">'*10_000)
+                if 'drip' in self.path: time.sleep(.2)
+        except OSError: pass # the client has gone
+
+@attack('download: servers that never answer, never end, drip, or send bombs')
+def downloads_without_end(folder, long):
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Hostile)
+    server.daemon_threads,server.block_on_close = True,False
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        urls = [f'http://127.0.0.1:{server.server_port}/{name}' for name in ('silent.png', 'endless.png', 'huge.png', 'bomb.png', 'drip.png', 'silent/', 'endless/', 'bomb/', 'drip/')]
+        done = subprocess.run([sys.executable, '-W', 'ignore', '-c', LIMITED, *urls], capture_output=True, text=True, timeout=100)
+    finally: server.shutdown(); server.server_close()
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and len(lines) == len(urls), done.stdout + done.stderr[-2000:]
+    for url,line in zip(urls, lines):
+        seconds,megabytes,said = line.split(' ', 2)
+        assert url in said and said != 'nothing' and int(seconds) <= 10, line
+        assert int(megabytes) < 1000, line
+
+def evil_archives(folder):
+    "Archives whose members want to be elsewhere, one to a folder, each with an honest picture."
+    buffer = io.BytesIO()
+    Image.new('RGB', (24, 16), 'red').save(buffer, 'PNG')
+    png = buffer.getvalue()
+    names = ['../../../x.png', 'a/../../../../y.png', 'C:\\x.png', 'C:/x.png', '..\\..\\x.png', 'in\\..\\..\\x.png', 'nul.png', 'in/AUX.png', '.. /x.png', '\\\\host\\share\\x.png']
+    for i,name in enumerate(names):
+        (folder/str(i)).mkdir(parents=True)
+        with tarfile.open(folder/str(i)/'0.tar', 'w') as t:
+            for member in ('ok.png', name):
+                info = tarfile.TarInfo(member)
+                info.size = len(png)
+                t.addfile(info, io.BytesIO(png))
+        with zipfile.ZipFile(folder/str(i)/'evil.zip', 'w') as z:
+            for member in ('ok.png', name): z.writestr(member, png)
+        for url in (f'file://{folder}/{i}', f'tar://::{folder}/{i}/0.tar', f'zip://::{folder}/{i}/evil.zip'): yield name,url
+
+@attack('archives: members that leave the output folder')
+def members_that_leave(folder, long):
+    from cyclegan_nbdev import cli
+    net = network_file(folder/'G_A.safetensors')
+    (folder/'deep/er').mkdir(parents=True)
+    for name,url in evil_archives(folder/'deep/archives'):
+        before = {*folder.rglob('*')}
+        code,said = command(cli.predict, '--input', url, '--G_A_ckpt', net, '--outputs_dir', folder/'deep/er/out', '--platform', 'CPU')
+        made = {*folder.rglob('*.png')} - before
+        refused = code == 1 and 'is not a safe name' in said.splitlines()[-1] and 'Traceback' not in said and not made
+        hidden = code == 0 and {p.name for p in made} <= {'ok.png'} # a name that begins with a dot is left out
+        assert refused or (hidden and name.startswith(('..\\', '.. '))), f'{name} {url}: {code} {said} {made}'
+        shutil.rmtree(folder/'deep/er/out', ignore_errors=True)
+
+@attack('archives: members of all kinds')
+def members_of_all_kinds(folder, long):
+    from cyclegan_nbdev import cli
+    net = network_file(folder/'G_A.safetensors')
+    png = io.BytesIO()
+    Image.new('RGB', (24, 16), 'red').save(png, 'PNG')
+    for i,names in enumerate((['./in/a.png', 'b.png'], ['b.png', 'B.png', 'link.png', 'fifo.png'])): # shards with members of equal names
+        (folder/'shards').mkdir(exist_ok=True)
+        with tarfile.open(folder/f'shards/{i}.tar', 'w') as t:
+            for name in names:
+                info = tarfile.TarInfo(name)
+                if name == 'link.png': info.type,info.linkname = tarfile.SYMTYPE,str(ROOT/'secret.png')
+                if name == 'fifo.png': info.type = tarfile.FIFOTYPE
+                if info.type == tarfile.REGTYPE: info.size = len(png.getvalue())
+                t.addfile(info, io.BytesIO(png.getvalue()))
+    out = folder/'out'
+    code,said = command(cli.predict, '--input', f'file://{folder}/shards', '--G_A_ckpt', net, '--outputs_dir', out, '--platform', 'CPU')
+    made = sorted(p.relative_to(out/'predict/fake_B').as_posix() for p in out.rglob('*.png'))
+    assert code == 1 and 'link.png' in said and 'fifo.png' in said and '2 of 6 images failed' in said, said
+    assert len(made) == 4 and len({m.lower() for m in made}) == 4 and 'in/a.png' in made, made
+
+@attack('results: records that are none')
+def forged_records(folder, long):
+    from cyclegan_nbdev import cli
+    from cyclegan_nbdev.predict import RECORD
+    net = network_file(folder/'G_A.safetensors')
+    (folder/'in').mkdir()
+    Image.new('RGB', (24, 16), 'red').save(folder/'in/a.png')
+    victim = folder/'victim.txt'
+    victim.write_text('mine')
+    def forge(i, record):
+        to = folder/f'out{i}/predict/fake_B'
+        to.mkdir(parents=True)
+        Image.new('RGB', (24, 16), 'blue').save(to/'a.png')
+        record(to/RECORD)
+        code,said = command(cli.predict, '--input', folder/'in', '--G_A_ckpt', net, '--outputs_dir', folder/f'out{i}', '--platform', 'CPU')
+        with Image.open(to/'a.png') as im: return code,said,im.getpixel((5, 5)) == (0, 0, 255)
+    texts = ['', '["a.png", null]', '["a.png", 3]', '{"a.png": 1}', '['*200_000, '["a.png", "' + 'f'*32 + '"]', '["a.png", NaN]', '9'*10_000, '\0\xff["a.png"', '[["a.png"], 1]\n'*1000]
+    for i,text in enumerate(texts):
+        code,said,old = forge(i, lambda p: p.write_text(text + '\n', encoding='latin-1'))
+        assert code == 0 and '1 images' in said and '1 of them anew' in said and not old, (text[:30], said)
+    makers = (os.mkfifo, os.mkdir, lambda p: p.symlink_to(victim), lambda p: p.symlink_to('/dev/zero'))
+    for i,make in enumerate(makers, len(texts)):
+        code,said,_ = forge(i, make)
+        assert code == 1 and len(said.splitlines()) <= 3 and 'Traceback' not in said, said
+    assert victim.read_text() == 'mine'
 
 # hostile files
 

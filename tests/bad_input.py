@@ -200,7 +200,7 @@ def readable_images():
         exif[274] = n
         same(f'EXIF orientation {n}', saved(f'turned{n}.jpg', im, exif=exif), im.size if n < 5 else im.size[::-1])
     deep = (np.asarray(im).astype(np.uint16)*257)
-    def is_deep(): return None if pictures.read_picture(next((OUT/'predict/fake_B').iterdir())).pixels.dtype == np.uint16 else 'not 16 bits'
+    def is_deep(): return None if pictures.read_picture(next((OUT/'predict/fake_B').glob('[!.]*'))).pixels.dtype == np.uint16 else 'not 16 bits'
     for name,path in dict(png16=pictures, tif16=tiff('d.tif', deep, photometric='rgb'), float=tiff('f.tif', (deep/65535).astype(np.float32), photometric='rgb'), grey16=tiff('g.tif', deep[...,0])).items():
         if name == 'png16': pictures.save_picture(path := d/'d.png', pictures.Picture(deep))
         works(name, 'predict', dict(input=path, G_A_ckpt=ROOT/'nets/G_A.safetensors', outputs_dir=OUT, platform='CPU'), is_deep)
@@ -212,7 +212,7 @@ def readable_images():
         f = OUT.with_name('mixed'); f.mkdir()
         im.save(f/'good.png'); (f/'bad.png').write_bytes(b'x'); (f/'folder.png').mkdir(); os.mkfifo(f/'pipe.png'); (f/'gone.png').symlink_to('nowhere')
         code,out,err = call('predict', argv_of(dict(input=f, G_A_ckpt=ROOT/'nets/G_A.safetensors', outputs_dir=OUT, platform='CPU')))
-        made = sorted(p.name for p in OUT.rglob('*') if p.is_file())
+        made = sorted(p.name for p in OUT.rglob('[!.]*') if p.is_file())
         return (code != 1 or made != ['good.png'] or '1 of 2 images failed' not in err) and f'{code} {made} {err}'
     CASES.append(('predict: one bad image among good ones', mixed))
 
@@ -495,7 +495,7 @@ def options():
     for k,values in wrong.items():
         for v in values: refused(f'{k}={v}', 'predict', dict(input=ROOT/'scenes/testA', G_A_ckpt=G, outputs_dir=OUT, platform='CPU') | {k: v}, 2, k)
     for o in (dict(image_size=8), dict(batch_size=1000), dict(quality=1, format='jpg'), dict(quality=100, format='webp'), dict(memory=1e-9), dict(memory='inf'), dict(bits=16), dict(pairs=True)):
-        works(' '.join(f'{k}={v}' for k,v in o.items()), 'predict', dict(input=ROOT/'scenes/testA', G_A_ckpt=G, outputs_dir=OUT, platform='CPU') | o, lambda: not any((OUT/'predict/fake_B').iterdir()) and 'nothing')
+        works(' '.join(f'{k}={v}' for k,v in o.items()), 'predict', dict(input=ROOT/'scenes/testA', G_A_ckpt=G, outputs_dir=OUT, platform='CPU') | o, lambda: not any((OUT/'predict/fake_B').glob('[!.]*')) and 'nothing')
     refused('bits=16 in a jpg', 'predict', dict(input=ROOT/'scenes/testA', G_A_ckpt=G, outputs_dir=OUT, bits=16, format='jpg'), 2, 'bits=')
     for k,values in dict(size=['0', '-1', 'x', '1.5', ''], n_train=['0', '-1', 'x'], n_test=['-1', 'x'], seed=['-1', 'x'], output_dir=['']).items():
         for v in values: refused(f'{k}={v}', 'scenes', dict(output_dir=OUT, n_train=1, n_test=1, size=8) | {k: v}, 2, k)

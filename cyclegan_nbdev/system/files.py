@@ -244,7 +244,7 @@ def read_yaml(
 
 # %% ../../nbs/system/files.ipynb #7832c757
 SILENCE = 30 # seconds for which a web server may say nothing
-MOST_SECONDS = 600 # for one file, and for the list of all files
+MOST_SECONDS = 600 # for one file or one web page, and for the list of all files
 MOST_BYTES = 2*2**30 # of one file: more than any picture that is read
 MOST_LISTED = 100_000_000 # bytes of a web page that lists files
 
@@ -265,7 +265,7 @@ def _limit_web() -> None:
                 raise OSError(f'the page is larger than {MOST_LISTED/1e6:g} MB')
             self._body = bytes(body)
             return self._body
-    limits = dict(timeout=aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE), response_class=Response)
+    limits = dict(timeout=aiohttp.ClientTimeout(total=MOST_SECONDS, sock_connect=SILENCE, sock_read=SILENCE), response_class=Response)
     for protocol in ('http', 'https'):
         options = conf.setdefault(protocol, {})
         options['client_kwargs'] = limits | options.get('client_kwargs', {})

@@ -192,8 +192,8 @@ def find_inputs(
         for s in source: found |= find_inputs(s, results, say)
         if len(source) == 1 or len(set(found.values())) == len(found): return found
         if not all(isinstance(f, Path) for f in found): raise DataError('two of the inputs have images of the same names; translate URLs one by one')
-        base = os.path.commonpath([f.absolute().parent for f in found])
-        return {f:f.absolute().relative_to(base) for f in found}
+        common = os.path.commonpath([f.absolute().parent for f in found])
+        return {f:f.absolute().relative_to(common) for f in found}
     p = place(source)
     if not isinstance(p, Path): return {f:Path(below(f, p)) for f in find_images(p, say=say)}
     if p.is_dir(): return _without_results({f:f.relative_to(p) for f in find_images(p, say=say)}, p, results, say)

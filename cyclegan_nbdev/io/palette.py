@@ -24,7 +24,7 @@ from .pictures import as_picture, read_picture, to_depth
 NEAR = 32 # sum of the differences of the three channels: what JPEG adds to most pixels of a label map
 
 @cache
-def _nearest_of_all(colours:tuple) -> tuple[np.ndarray, np.ndarray]: # the number of a colour, and whether it is farther than `NEAR`
+def _nearest_of_all(colours:tuple) -> tuple[np.ndarray, np.ndarray]: # its number; whether it is farther than `NEAR`
     "The nearest of `colours` for each of the 2**24 colours."
     levels = np.arange(256, dtype=np.int32)
     red,green,blue = (256*np.abs(levels - np.array(c, np.int32)[:,None]) for c in zip(*colours)) # (classes, 256) each
@@ -68,7 +68,8 @@ def _colours(found:Any, what:str) -> dict[str, tuple]:
     "A checked dictionary of colours."
     if not isinstance(found, dict): raise ValueError(f'{what} must be names with their colours')
     for name,c in found.items():
-        if not name.strip() or not name.isprintable() or len(name) > 64: raise ValueError(f'{name[:64]!r} is no name of a class')
+        if not name.strip() or not name.isprintable() or len(name) > 64:
+            raise ValueError(f'{name[:64]!r} is no name of a class')
         if not (isinstance(c, list) and len(c) == 3 and all(type(v) is int and 0 <= v <= 255 for v in c)):
             raise ValueError(f'the colour of {name!r} must be three whole numbers from 0 to 255')
     return {k:tuple(c) for k,c in found.items()}
@@ -78,7 +79,8 @@ def _checked(d:Any) -> tuple[dict, tuple, dict]:
     if not isinstance(d, dict) or 'classes' not in d: raise ValueError('no classes in it')
     if more := set(d) - {'about', 'classes', 'ignored', 'void'}: raise ValueError(f'unknown entry {sorted(more)[0]!r}')
     colours,void,ignored = _colours(d['classes'], 'classes'),_colours(d.get('void', {}), 'void'),d.get('ignored', [])
-    if not 2 <= len(colours) <= 128 or len(void) > 128: raise ValueError('wanted 2 to 128 classes and at most 128 void colours')
+    if not 2 <= len(colours) <= 128 or len(void) > 128:
+        raise ValueError('wanted 2 to 128 classes and at most 128 void colours')
     if not isinstance(ignored, list) or not all(isinstance(n, str) and n in colours for n in ignored):
         raise ValueError('ignored must be a list of classes')
     if len(set(ignored)) == len(colours): raise ValueError('every class is ignored')
@@ -95,7 +97,8 @@ def as_rgb(
     if isinstance(img, Image.Image): x = read_picture(img).pixels
     else:
         x = np.asarray(img)
-        if x.ndim not in (2, 3) or x.dtype not in (np.uint8, np.uint16): raise DataError(f'an array of {x.dtype} and shape {x.shape}: wanted (H, W, 3) of uint8 or uint16')
+        if x.ndim not in (2, 3) or x.dtype not in (np.uint8, np.uint16):
+            raise DataError(f'an array of {x.dtype} and shape {x.shape}: wanted (H, W, 3) of uint8 or uint16')
         x = as_picture(x if x.ndim == 3 else x[...,None]).pixels
     return to_depth(x, np.uint8)
 
@@ -124,12 +127,15 @@ class Palette:
         return _look_up(self._tables()[0], as_rgb(img))
 
     def strange(self, img:Image.Image|np.ndarray) -> float: # 0 to 1
-        "The share of a true label map's pixels that are like no colour of the palette. Raises `DataError` where it is no such map."
+        "The share of a true label map's pixels that are like no colour of the palette. Raises `DataError` for other pictures."
         x = as_rgb(img)
         share = float(_look_up(self._tables()[1], x).mean())
-        v = x[...,0][x[...,0] < 255] # 255 is what others call void
-        if v.size and v.max() < 64 and (x == x[...,:1]).all() and not {(k, k, k) for k in np.unique(v).tolist()} <= {*self.colours.values(), *self.void.values()}:
-            raise DataError(f'it is grey with numbers from {v.min()} to {v.max()}: class numbers, where the colours of the palette are wanted')
+        if (x == x[...,:1]).all(): # grey: class numbers? 255 is what others call void
+            greys = [v for v in np.unique(x[...,0]).tolist() if v < 255]
+            known = {*self.colours.values(), *self.void.values()}
+            if greys and greys[-1] < 64 and any((v, v, v) not in known for v in greys):
+                raise DataError(f'it is grey with numbers from {greys[0]} to {greys[-1]}: '
+                                'class numbers, where the colours of the palette are wanted')
         if share > MOST_STRANGE: raise DataError(f"{share:.0%} of its pixels have none of the palette's colours; "
                                                  'is it a photo (are A and B swapped?), or has it another palette?')
         return share
@@ -142,7 +148,8 @@ class Palette:
         path,supplied = Path(palette),Path(str(files('cyclegan_nbdev')/'palettes'))
         if path.suffix != '.json' and not path.is_file():
             names = sorted(p.stem for p in supplied.glob('*.json'))
-            if str(palette) not in names: raise OptionError('palette', str(palette), f'allowed: {", ".join(names)}, or the path of a JSON file')
+            if str(palette) not in names:
+                raise OptionError('palette', str(palette), f'allowed: {", ".join(names)}, or the path of a JSON file')
             path = supplied/f'{palette}.json'
         text = read_text(path, 1_000_000)
         try: return cls(*_checked(json.loads(text, object_pairs_hook=_unique)))

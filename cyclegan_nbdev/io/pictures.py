@@ -519,7 +519,7 @@ def save_picture(
         else: _write_tiff(tmp, x, p.alpha is not None, p.icc)
 
 # %% ../../nbs/io/pictures.ipynb #p901
-import os, sys
+import sys
 from collections import Counter
 from heapq import heappop, heappush
 from fastcore.imports import IN_NOTEBOOK

@@ -679,6 +679,8 @@ def runs():
     left = folder('left')
     (left/'imgs/.cyclegan-tmp-0123456789abcdef').mkdir(parents=True)
     works('what a killed run left is swept', 'train', TINY | dict(outputs_dir=left), lambda: [*left.rglob('.cyclegan-tmp-*')] and 'it is still there')
+    (left/'.tmp-notes').write_text('my own'); (left/'imgs/.tmp-keep').mkdir()
+    works('what begins with .tmp- is the user\'s own', 'train', TINY | dict(outputs_dir=left), lambda: not ((left/'.tmp-notes').exists() and (left/'imgs/.tmp-keep').exists()) and 'it is gone')
     (ROOT/'predict left/predict/fake_B').mkdir(parents=True); (ROOT/'predict left/predict/fake_B/.cyclegan-tmp-0123456789abcdef').mkdir()
     works('what a killed run left is swept', 'predict', dict(input=ROOT/'scenes/testA', G_A_ckpt=ROOT/'nets/G_A.safetensors', outputs_dir=ROOT/'predict left', platform='CPU'), lambda: [*(ROOT/'predict left').rglob('.cyclegan-tmp-*')] and 'it is still there')
 

@@ -7,17 +7,19 @@ written, while the cache of decoded images is built. Where the disk is full (a s
 a file, the run must end with one line, with nothing half-written, and go on when the cause is gone. Run folders are copied, renamed, moved, spoilt,
 and used from containers.
 """
-import argparse, ctypes, hashlib, os, random, resource, signal, shutil, subprocess, sys, tempfile, time, traceback
+import argparse, ctypes, errno, fcntl, hashlib, os, random, resource, signal, shutil, stat, subprocess, sys, tempfile, time, traceback
 from pathlib import Path
 
 import safetensors.torch
 import cyclegan_nbdev.train # noqa: F401 # imported once, used by the forks
 from PIL import Image
 from cyclegan_nbdev import cli, data
-from cyclegan_nbdev.io import cache as cache_room
+from cyclegan_nbdev.core import OptionError
+from cyclegan_nbdev.io import cache as cache_room, scenes as scenes_room
 from cyclegan_nbdev.run import folder as folder_room, resume
 from cyclegan_nbdev.io.checkpoint import load_network
 from cyclegan_nbdev.io.scenes import make_demo_scenes
+from cyclegan_nbdev.system import files
 
 ROOT = Path(tempfile.mkdtemp(prefix='faults-'))
 TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=2, n_epochs=1, ema=.9, pool_size=3, print_iter=3, platform='CPU', seed=5,
@@ -259,6 +261,96 @@ def orphans(wanted, short):
     while before != (before := folder_room.run_status(ROOT/'both')) or before == 'running' and time.time() < until: time.sleep(1)
     check('orphans', before != 'stopped' and f'they are {before}')
 
+# what a file system cannot do, and what a user does not have
+
+def poor_disks(wanted):
+    "File systems without locks, and such that flush nothing, or only what may be written: one notice, and the run goes on."
+    def always(fd): return True
+    def folders(fd): return stat.S_ISDIR(os.fstat(fd).st_mode)
+    def read_only(fd): return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY # as Windows
+    def fails(module, name, number, when):
+        def prepare():
+            real = getattr(module, name)
+            def wrapped(fd, *args):
+                if when(fd): raise OSError(number, os.strerror(number))
+                return real(fd, *args)
+            setattr(module, name, wrapped)
+        return prepare
+    cases = [('flock', fcntl, n, always, 'has no locks') for n in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)]
+    cases += [('fsync', os, n, when, 'a power cut may cost') for n,when in ((errno.EINVAL, folders), (errno.EBADF, read_only), (errno.ENOTSUP, always))]
+    for name,module,number,when,words in cases:
+        folder = ROOT/f'{name}-{number}'
+        code,said = run(fails(module, name, number, when), outputs_dir=folder)
+        check(f'{name}: {errno.errorcode[number]}', (code or said.count(words) != 1) and f'exit code {code}: {said}' or fingerprint(folder) != wanted and 'other weights')
+
+def command(name, **options): return [Path(sys.executable).parent/f'cyclegan_{name}', *(str(w) for k,v in options.items() for w in (f'--{k}', v))]
+
+def no_home():
+    "A user without an entry in the list of users and without HOME, as containers have them."
+    def homeless(**options):
+        user = ['unshare', '-U', '--map-user=12345', '--map-group=12345', 'env', '-u', 'HOME', '-u', 'XDG_CACHE_HOME']
+        done = subprocess.run([*user, *command('train', **options)], capture_output=True, text=True)
+        return done.returncode,done.stdout + done.stderr
+    if subprocess.run(['unshare', '-U', '--map-user=12345', 'true'], capture_output=True).returncode: return print('not tried: a user without a home (needs user namespaces)')
+    options = TINY | dict(outputs_dir=ROOT/'homeless', max_epoch=1)
+    refused('no home', homeless(**{k:v for k,v in options.items() if k != 'cache_dir'}), 1, 'no home', 'give cache_dir')
+    code,said = homeless(**options)
+    check('no home, but a cache', (code or 'Traceback' in said) and said)
+
+def ctrl_c_at_once(n, rng):
+    "Ctrl-C while a command is still importing: no traceback of ours."
+    for _ in range(n):
+        p = subprocess.Popen(command('train', **TINY | dict(outputs_dir=ROOT/'at once')), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        time.sleep(rng.uniform(.05, 3))
+        p.send_signal(signal.SIGINT)
+        said = p.communicate()[0]
+        check('Ctrl-C at once', (p.returncode not in (0, 130, -signal.SIGINT) or str(Path(cli.__file__).parent) in said) and f'exit code {p.returncode}: {said}')
+
+def half_folders():
+    "A data set whose command is killed or ended is not there, or refused; the same command makes it."
+    def made(to, where, number=0):
+        if not (pid := os.fork()):
+            os.chdir(where)
+            for fd in (1, 2): os.dup2(os.open(os.devnull, os.O_WRONLY), fd)
+            real,calls = scenes_room.street_scene,[0]
+            def drawn(*args):
+                calls[0] += 1
+                if number and calls[0] == 7: os.kill(os.getpid(), number)
+                return real(*args)
+            scenes_room.street_scene = drawn
+            try: cli.demo_scenes(['--output_dir', to, '--size', '16', '--n_train', '5', '--n_test', '1'])
+            except SystemExit as e: os._exit(e.code)
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    place = ROOT/'placed'
+    place.mkdir()
+    for number,code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)):
+        got = made('new', place, number)
+        check(f'a folder, {number.name}', (got != code or (place/'new').exists()) and f'exit code {got}, {[*place.rglob("*")]}')
+        check('and again', (made('new', place) or {p.name for p in place.iterdir()} != {'new'}) and f'{[*place.iterdir()]}')
+        check('a folder that holds something', made('new', place) != 1 and 'not refused')
+        shutil.rmtree(place/'new')
+        here = place/number.name
+        here.mkdir()
+        made('.', here, number)
+        def refusal():
+            try: files.check_dataroot(here)
+            except OptionError as e: return str(e)
+        words = 'is unfinished' if number == signal.SIGKILL else 'has no subfolder'
+        check(f'the current folder, {number.name}', words not in str(refusal()) and f'{refusal()}, {[*here.iterdir()]}')
+        check('and again', made('.', here) != (number == signal.SIGKILL) and 'not refused')
+        shutil.rmtree(here)
+
+def shared_by_containers():
+    "What a process is writing stays, whatever its host and its process id are called elsewhere."
+    with files.temporary(ROOT/'shared', folder=True) as tmp:
+        if not (pid := os.fork()):
+            in_a_container()
+            files.remove_leftovers(ROOT)
+            os._exit(0)
+        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 77: return
+        check('a folder shared by containers', not tmp.exists() and 'lost a live file')
+
 # what the disk does
 
 def refused(what, result, code, *words):
@@ -357,6 +449,11 @@ def main():
     two_runs(wanted)
     short = args.kills < 100
     for part in (other_places, containers, late, spoilt, reader_gone, orphans, disk_full): part(wanted, short)
+    poor_disks(wanted)
+    no_home()
+    ctrl_c_at_once(max(3, args.kills//6), rng)
+    half_folders()
+    shared_by_containers()
     clocks(wanted)
     shutil.rmtree(ROOT, ignore_errors=True)
     print(f'faults survived {survived} of {survived + len(failed)}')

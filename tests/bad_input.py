@@ -679,8 +679,11 @@ def runs():
     left = folder('left')
     (left/'imgs/.cyclegan-tmp-0123456789abcdef').mkdir(parents=True)
     works('what a killed run left is swept', 'train', TINY | dict(outputs_dir=left), lambda: [*left.rglob('.cyclegan-tmp-*')] and 'it is still there')
-    (left/'.tmp-notes').write_text('my own'); (left/'imgs/.tmp-keep').mkdir()
-    works('what begins with .tmp- is the user\'s own', 'train', TINY | dict(outputs_dir=left), lambda: not ((left/'.tmp-notes').exists() and (left/'imgs/.tmp-keep').exists()) and 'it is gone')
+    own = ROOT/'left/own' # a folder that holds the user's files and no run yet
+    (own/'imgs/.tmp-keep').mkdir(parents=True)
+    (own/'.tmp-notes').write_text('my own')
+    def is_kept(): return None if (own/'.tmp-notes').exists() and (own/'imgs/.tmp-keep').exists() else 'it is gone'
+    works('what begins with .tmp- is the user\'s own', 'train', TINY | dict(outputs_dir=own), is_kept)
     (ROOT/'predict left/predict/fake_B').mkdir(parents=True); (ROOT/'predict left/predict/fake_B/.cyclegan-tmp-0123456789abcdef').mkdir()
     works('what a killed run left is swept', 'predict', dict(input=ROOT/'scenes/testA', G_A_ckpt=ROOT/'nets/G_A.safetensors', outputs_dir=ROOT/'predict left', platform='CPU'), lambda: [*(ROOT/'predict left').rglob('.cyclegan-tmp-*')] and 'it is still there')
 

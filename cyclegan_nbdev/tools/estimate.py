@@ -63,7 +63,7 @@ class StepCost:
 # %% ../../nbs/tools/estimate.ipynb #c006b
 def _image(o:Options, size:tuple|None, device:torch.device|str) -> Tensor:
     "A batch of noise; without a size of square images."
-    if not size: size = Augment(o).box(o.image_size, o.image_size)[1]
+    if not size: size = Augment(o).cut(o.image_size, o.image_size).seen
     return torch.rand(o.batch_size, o.in_planes, *size, device=device)*2 - 1
 
 def _bare(o:Options) -> Options: return o.replace(G_A_ckpt=None, G_B_ckpt=None, D_A_ckpt=None, D_B_ckpt=None)

@@ -43,14 +43,16 @@ def _opened(folder:Path) -> int:
     "The descriptor of a folder that is no link."
     return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
 
-def _is_left(room:Path) -> bool:
-    "Whether the process that made a temporary folder has ended; where there are no locks, it has after a day."
+def _remove_if_left(room:Path) -> None:
+    "Remove a temporary folder if the process that made it has ended; where there are no locks, it has after a day."
     old = time.time() - room.lstat().st_mtime > _DAY
-    if fcntl is None: return old
-    fd = _opened(room)
-    try: return lock_file(fd) or old
-    except BlockingIOError: return False
-    finally: os.close(fd)
+    fd = None if fcntl is None else _opened(room)
+    try:
+        locked = fd is not None and lock_file(fd) # held while it is removed: nobody can take the folder meanwhile
+        if locked or old: shutil.rmtree(room)
+    except BlockingIOError: pass
+    finally:
+        if fd is not None: os.close(fd)
 
 def remove_leftovers(
     folder:str|Path, # where files were written
@@ -60,7 +62,7 @@ def remove_leftovers(
     every = Path(folder).rglob if below else Path(folder).glob
     for room in [*every('.cyclegan-tmp-*')]:
         with suppress(OSError):
-            if _TEMPORARY.fullmatch(room.name) and _is_left(room): shutil.rmtree(room)
+            if _TEMPORARY.fullmatch(room.name): _remove_if_left(room)
 
 def _locked_room(parent:Path) -> tuple[Path, int|None]:
     "A new temporary folder, and the descriptor that holds its lock."

@@ -39,9 +39,10 @@ def reflected(
     n:int, # rows there are
     m:int # rows wanted, as many before as after
 ) -> Tensor: # m row numbers from 0 to n-1
-    "Rows 0 to n-1 in the middle of their reflections."
-    i = (torch.arange(m) - (m-n)//2) % max(2*n-2, 1)
-    return torch.minimum(i, 2*n-2-i) if n > 1 else torch.zeros(m, dtype=torch.long)
+    "Rows 0 to n-1 in the middle of their reflections; `n` and `m` may be the symbols of an exported program."
+    period = torch.full((1,), 2*n-2).clamp(min=1) # a single row has none
+    i = (torch.arange(m) - (m-n)//2).remainder(period)
+    return torch.minimum(i, 2*n-2-i)
 
 def padded_size(
     net:Network, # a generator

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import Dim
+from torch.fx.experimental import _config
 
 from . import __version__
 from .io.checkpoint import check_role, load_generator
@@ -67,7 +68,8 @@ def program(
         sides = {2:d*Dim('height', **limits), 3:d*Dim('width', **limits)}
     batch = Dim('batch', max=most and 4)
     # sides of 1 are sizes like any other: without this the graph would be made for 2 and more
-    with torch.no_grad(), torch.fx.experimental._config.patch(backed_size_oblivious=True):
+    any_size = _config.patch(backed_size_oblivious=True) # type: ignore[attr-defined]
+    with torch.no_grad(), any_size:
         return torch.export.export(net, (x,), dynamic_shapes=({0:batch} | sides,),
                                    prefer_deferred_runtime_asserts_over_guards=not most)
 
@@ -95,7 +97,8 @@ def _reduced(model:Any, precision:str, images:Iterable, path:str|Path) -> Any:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     last = [n.name for n in model.graph.node if n.op_type == 'Conv'][-1] # draws the picture
     quantize_static(model, path, _Images(images), QuantFormat.QDQ, op_types_to_quantize=['Conv'],
-                    nodes_to_exclude=[last], per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+                    nodes_to_exclude=[last], per_channel=True, activation_type=QuantType.QUInt8,
+                    weight_type=QuantType.QInt8)
     return onnx.load(path)
 
 # %% ../nbs/08_export.ipynb #79928819
@@ -354,7 +357,8 @@ def _about(net:Network, header:dict, way:str, o:ExportOptions) -> dict[str, str]
     domains = header['domains'] if way == 'AtoB' else header['domains'][::-1]
     return dict(direction=way, domains=' to '.join(domains), takes=takes, in_planes=str(in_planes(net)),
                 image_size=str(header['image_size']), precision=o.precision,
-                architecture=json.dumps(header['architecture']), epoch=str(header['epoch']), made_by=f'cyclegan_nbdev {__version__}')
+                architecture=json.dumps(header['architecture']), epoch=str(header['epoch']),
+                made_by=f'cyclegan_nbdev {__version__}')
 
 # %% ../nbs/08_export.ipynb #284bc5d8
 def _export_one(folder:Path, net:Network, header:dict, way:str, o:ExportOptions) -> dict:

@@ -36,10 +36,10 @@ from .tools.tiles import peak_memory, translate_in_bands
 
 # %% ../nbs/06_predict.ipynb #c008
 def reflected(
-    n:int, # rows there are
-    m:int # rows wanted, as many before as after
+    n:Any, # rows there are, a number or a symbol
+    m:Any # rows wanted, as many before as after
 ) -> Tensor: # m row numbers from 0 to n-1
-    "Rows 0 to n-1 in the middle of their reflections; `n` and `m` may be the symbols of an exported program."
+    "Rows 0 to n-1 in the middle of their reflections, also in the graph of an exported program."
     period = torch.full((1,), 2*n-2).clamp(min=1) # a single row has none
     i = (torch.arange(m) - (m-n)//2).remainder(period)
     return torch.minimum(i, 2*n-2-i)

@@ -1,4 +1,7 @@
-"Runs in many processes, held against one: `python tests/distributed.py`; `--long` adds four processes, accelerate, a cache and predictions of `--images N` with a kill each, and ten kills under torchrun's restarts."
+"""Runs in many processes, held against one: `python tests/distributed.py`.
+
+`--long` adds four processes, accelerate, a cache and predictions of `--images N` with a kill each, and ten kills under
+torchrun's restarts."""
 import argparse
 import csv
 import math
@@ -18,7 +21,9 @@ results = []
 TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, platform='CPU', seed=3)
 
 def start(*command):
-    return subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=os.environ | dict(PYTHONPATH=str(ROOT), PYTHONFAULTHANDLER='1'))
+    env = os.environ | dict(PYTHONPATH=str(ROOT), PYTHONFAULTHANDLER='1')
+    return subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True, cwd=ROOT, env=env)
 
 def torchrun(n, *command, options=()):
     "Start `command` in n processes."
@@ -27,16 +32,20 @@ def torchrun(n, *command, options=()):
 def end(p, code=0):
     "Wait for a process; what it said."
     said = p.communicate()[0]
-    assert (p.returncode == 0) == (code == 0), said.split('torch.distributed.elastic.multiprocessing.errors.ChildFailedError')[0][-6000:] # what the processes said comes before the launcher's summary
+    # what the processes said comes before the launcher's summary
+    processes_said = said.split('torch.distributed.elastic.multiprocessing.errors.ChildFailedError')[0]
+    assert (p.returncode == 0) == (code == 0), processes_said[-6000:]
     return said
 
 def words(**options): return [w for k,v in options.items() for w in (f'--{k}', v)]
-def train(n, options=(), **given): return torchrun(n, '-m', 'cyclegan_nbdev.cli', 'train', *words(**given), options=options)
+def train(n, options=(), **given):
+    return torchrun(n, '-m', 'cyclegan_nbdev.cli', 'train', *words(**given), options=options)
 def history(folder): return list(csv.DictReader(open(folder/'history.csv')))
 
 def weights(folder, epoch):
     from safetensors.torch import load_file
-    return {f'{r}.{k}':v for r in ('G_A', 'G_B', 'D_A', 'D_B') for k,v in load_file(folder/f'ckpt/{r}_{epoch}.safetensors').items()}
+    files = {role:load_file(folder/f'ckpt/{role}_{epoch}.safetensors') for role in ('G_A', 'G_B', 'D_A', 'D_B')}
+    return {f'{role}.{k}':v for role,tensors in files.items() for k,v in tensors.items()}
 
 def farthest(a, b): return max((a[k]-b[k]).abs().max().item() for k in a)
 
@@ -54,7 +63,8 @@ def fit_in_double(folder, scenes, batch_size):
         def forward(self, *args): return super().forward(*args).float()
     class Doubles(Callback):
         def before_batch(self): self.learn.xb = tuple(x.double() for x in self.xb)
-    o = Options(dataroot=scenes, cache_dir=str(Path(scenes).parent/'cache'), batch_size=batch_size, max_epoch=5, use_random=False, pool_size=0, **TINY)
+    o = Options(dataroot=scenes, cache_dir=str(Path(scenes).parent/'cache'), batch_size=batch_size, max_epoch=5,
+                use_random=False, pool_size=0, **TINY)
     with process_group(o.platform):
         seed_everything(o.seed)
         learn = cyclegan_learner(unpaired_dls(o), o, [Doubles()])
@@ -63,7 +73,8 @@ def fit_in_double(folder, scenes, batch_size):
         join_ranks(learn, cpu=True)
         with learn.no_bar(), learn.no_logging(): fit(learn, o)
         if rank() == 0: torch.save(learn.model.state_dict(), folder)
-    left = [f for f in Path('/proc/self/task').glob('*/comm') if 'gloo' in f.read_text()] # a thread that outlives Python's own end aborts the process
+    # a thread that outlives Python's own end aborts the process
+    left = [f for f in Path('/proc/self/task').glob('*/comm') if 'gloo' in f.read_text()]
     assert not left, f'{len(left)} threads of gloo are left'
 
 def cache_in_process(folder, cache_dir):
@@ -91,7 +102,8 @@ def check(name, func):
 
 def equal_weights(tmp, n, batch):
     import torch
-    def run(m, out): return end(torchrun(m, __file__, '--fit', tmp/out, '--scenes', tmp/'scenes', '--batch_size', batch//m))
+    def run(m, out):
+        return end(torchrun(m, __file__, '--fit', tmp/out, '--scenes', tmp/'scenes', '--batch_size', batch//m))
     run(1, 'one.pt'); run(n, 'many.pt')
     a,b = (torch.load(tmp/f, weights_only=True) for f in ('one.pt', 'many.pt'))
     d = farthest(a, b)
@@ -105,15 +117,17 @@ def product_run(tmp, n):
     said = end(train(n, outputs_dir=many, **o))
     end(train(1, outputs_dir=one, batch_size=n, **o))
     rows,alone = history(many),history(one)
-    assert [(r['epoch'], r['step'], r['lr']) for r in rows] == [(r['epoch'], r['step'], r['lr']) for r in alone] and rows[0]['lr'] != rows[-1]['lr'], (rows, alone)
+    def schedule(rows): return [(r['epoch'], r['step'], r['lr']) for r in rows]
+    assert schedule(rows) == schedule(alone) and rows[0]['lr'] != rows[-1]['lr'], (rows, alone)
     assert [int(r['step']) for r in rows] == [e*steps + k for e in range(3) for k in [*range(4, steps, 4), steps]], rows
     assert said.count('the run is in') == 1 and said.count(f'step {3*steps},') == 1, said
     files = [{str(f.relative_to(d)) for f in d.rglob('*') if f.is_file()} for d in (many, one)]
     assert files[0] == files[1], files[0] ^ files[1]
-    return f'{len(rows)} lines of history, written once; epochs, steps, learning rates and files of one process with the global batch'
+    return (f'{len(rows)} lines of history, written once; epochs, steps, learning rates and files of one process '
+            'with the global batch')
 
 def resumed(tmp):
-    "SIGTERM to all; the same command with 2 processes ends with the weights of an uninterrupted run, with 1 it ends well."
+    "SIGTERM to all; the same command with 2 processes ends with the weights of an uninterrupted run, with 1 it ends."
     o = dict(dataroot=tmp/'scenes', cache_dir=tmp/'cache', max_epoch=6, print_iter=2, **TINY)
     end(train(2, outputs_dir=tmp/'straight', **o))
     for n,name in ((2, 'same'), (1, 'other')):
@@ -151,8 +165,10 @@ def killed(tmp):
 
 def restarts(tmp, kills):
     "torchrun starts a run again after every kill; it ends whole."
-    o = dict(dataroot=tmp/'scenes', cache_dir=tmp/'cache', max_epoch=200, print_iter=2, save_state_minutes=.02, save_imgs=False, keep_checkpoints=2, **TINY)
-    p = train(2, outputs_dir=tmp/'restarted', options=('--max-restarts', str(kills+2), '--monitor-interval', '0.2'), **o)
+    o = TINY | dict(dataroot=tmp/'scenes', cache_dir=tmp/'cache', max_epoch=200, print_iter=2, save_state_minutes=.02,
+                    save_imgs=False, keep_checkpoints=2)
+    launcher = '--max-restarts', str(kills+2), '--monitor-interval', '0.2'
+    p = train(2, outputs_dir=tmp/'restarted', options=launcher, **o)
     rng,file = random.Random(0),tmp/'restarted/history.csv'
     for done in range(kills):
         since = time.time()
@@ -166,7 +182,9 @@ def restarts(tmp, kills):
     assert 'the run is in' in said and weights(tmp/'restarted', 200), said[-3000:]
     return f'{kills} kills at random moments, continued {said.count("continuing the run")} times'
 
-def logged(cache_dir): return [line for f in cache_dir.parent.glob(f'{cache_dir.name}.*.log') for line in f.read_text().splitlines()]
+def logged(cache_dir):
+    logs = sorted(cache_dir.parent.glob(f'{cache_dir.name}.*.log'))
+    return [line for f in logs for line in f.read_text().splitlines()]
 
 def many_images(tmp):
     "A folder of `--images` small pictures, no two alike."
@@ -174,7 +192,8 @@ def many_images(tmp):
     folder = tmp/'many'
     if not folder.exists():
         folder.mkdir()
-        for i in range(args.images): Image.new('RGB', (16, 16), (i % 256, i//256 % 256, i//65536)).save(folder/f'{i:06}.png')
+        for i in range(args.images):
+            Image.new('RGB', (16, 16), (i % 256, i//256 % 256, i//65536)).save(folder/f'{i:06}.png')
     return folder
 
 def cache_together(tmp):
@@ -191,10 +210,12 @@ def cache_together(tmp):
     assert 0 < kept < n, kept
     for f in tmp.glob('many_cache.*.log'): f.unlink()
     said,again = end(begin()),logged(cache)
-    assert said.count(f'{n} images') == 2 and len(again) == len(set(again)) == n - kept, (len(again), len(set(again)), kept)
+    assert said.count(f'{n} images') == 2, said
+    assert len(again) == len(set(again)) == n - kept, (len(again), len(set(again)), kept)
     said,again = end(begin()),logged(cache)
     assert said.count(f'{n} images') == 2 and len(again) == n - kept
-    return f'{len(before):,} of {n:,} images decoded when one was killed, {kept:,} of them in whole parts; then {n-kept:,}, each once; opened again: {said.strip().splitlines()[-1]}'
+    return (f'{len(before):,} of {n:,} images decoded when one was killed, {kept:,} of them in whole parts; '
+            f'then {n-kept:,}, each once; opened again: {said.strip().splitlines()[-1]}')
 
 def predicted_together(tmp):
     "Images translated by 2 processes, one of them killed: the next 2 do the rest, no result is written twice."
@@ -205,7 +226,8 @@ def predicted_together(tmp):
     n,folder,to = args.images,many_images(tmp),tmp/'translated/predict/fake_B'
     o = Options(ngf=2, gl_num=1)
     save_network(tmp/'G_A.safetensors', build_network(architecture(o, 'G_A')), 'G_A', o)
-    begin = lambda: torchrun(2, '-m', 'cyclegan_nbdev.cli', 'predict', *words(input=folder, G_A_ckpt=tmp/'G_A.safetensors', outputs_dir=tmp/'translated', platform='CPU'))
+    options = words(input=folder, G_A_ckpt=tmp/'G_A.safetensors', outputs_dir=tmp/'translated', platform='CPU')
+    begin = lambda: torchrun(2, '-m', 'cyclegan_nbdev.cli', 'predict', *options)
     made = lambda: {f.name:f.stat().st_mtime_ns for f in to.glob('*.png') if not f.name.startswith('.')}
     p = begin()
     while len(made()) < n/4: assert p.poll() is None, p.communicate()[0][-3000:]; time.sleep(.02)
@@ -223,22 +245,33 @@ def predicted_together(tmp):
 def by_accelerate(tmp):
     "accelerate's launcher, and its word for the precision."
     o = dict(dataroot=tmp/'scenes', cache_dir=tmp/'cache', max_epoch=2, print_iter=4, **TINY)
-    end(start('-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', 2, '--main_process_port', 0, '--mixed_precision', 'bf16', '-m', 'cyclegan_nbdev.cli', 'train', *words(outputs_dir=tmp/'accelerate', **o)))
+    def accelerate(*options, **given):
+        train = ['-m', 'cyclegan_nbdev.cli', 'train', *words(**given, **o)]
+        return start('-m', 'accelerate.commands.launch', *options, *train)
+    two = '--multi_gpu', '--num_processes', 2, '--main_process_port', 0
+    end(accelerate(*two, '--mixed_precision', 'bf16', outputs_dir=tmp/'accelerate'))
     end(train(2, outputs_dir=tmp/'bf16', precision='bf16', **o)); end(train(2, outputs_dir=tmp/'fp32', **o))
     a,b,c = (weights(tmp/d, 2) for d in ('accelerate', 'bf16', 'fp32'))
     assert farthest(a, b) == 0 and farthest(a, c) > 0, (farthest(a, b), farthest(a, c))
-    said = end(start('-m', 'accelerate.commands.launch', '--num_processes', 1, '--mixed_precision', 'fp16', '-m', 'cyclegan_nbdev.cli', 'train', *words(outputs_dir=tmp/'fp16', **o)), 1)
+    said = end(accelerate('--num_processes', 1, '--mixed_precision', 'fp16', outputs_dir=tmp/'fp16'), 1)
     assert "cyclegan_train: precision='fp16'" in said, said[-2000:]
     return '2 processes with --mixed_precision bf16: the weights of torchrun with --precision bf16'
 
 def from_notebook(tmp):
     "The cell of system/ranks with accelerate's notebook_launcher, in a notebook."
     import nbformat
-    o = dict(dataroot=str(tmp/'scenes'), cache_dir=str(tmp/'cache'), max_epoch=3, print_iter=4, outputs_dir=str(tmp/'notebook'), **TINY)
-    cell = f"from accelerate import notebook_launcher\ndef run():\n    from cyclegan_nbdev.train import train\n    train({o})\nnotebook_launcher(run, num_processes=2, rdzv_backend='c10d', rdzv_endpoint='localhost:0')"
-    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)], metadata=dict(kernelspec=dict(name='python3', display_name='python3', language='python')))
+    o = TINY | dict(dataroot=str(tmp/'scenes'), cache_dir=str(tmp/'cache'), max_epoch=3, print_iter=4,
+                    outputs_dir=str(tmp/'notebook'))
+    cell = f"""from accelerate import notebook_launcher
+def run():
+    from cyclegan_nbdev.train import train
+    train({o})
+notebook_launcher(run, num_processes=2, rdzv_backend='c10d', rdzv_endpoint='localhost:0')"""
+    kernel = dict(name='python3', display_name='python3', language='python')
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)], metadata=dict(kernelspec=kernel))
     nbformat.write(nb, tmp/'launch.ipynb')
-    done = subprocess.run([sys.executable, '-m', 'papermill', tmp/'launch.ipynb', tmp/'launched.ipynb'], capture_output=True, text=True, env=os.environ | dict(PYTHONPATH=str(ROOT)))
+    done = subprocess.run([sys.executable, '-m', 'papermill', tmp/'launch.ipynb', tmp/'launched.ipynb'],
+                          capture_output=True, text=True, env=os.environ | dict(PYTHONPATH=str(ROOT)))
     assert done.returncode == 0, done.stderr[-3000:]
     end(train(2, **o | dict(outputs_dir=tmp/'launched')))
     d = farthest(weights(tmp/'notebook', 3), weights(tmp/'launched', 3))
@@ -247,7 +280,10 @@ def from_notebook(tmp):
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser()
-    p.add_argument('--long', action='store_true'); p.add_argument('--only', default=''); p.add_argument('--images', type=int, default=2000); p.add_argument('--fit'); p.add_argument('--scenes'); p.add_argument('--batch_size', type=int); p.add_argument('--cache'); p.add_argument('--cache_dir')
+    p.add_argument('--long', action='store_true')
+    for name in ('--only', '--fit', '--scenes', '--cache', '--cache_dir'): p.add_argument(name, default='')
+    p.add_argument('--images', type=int, default=2000)
+    p.add_argument('--batch_size', type=int)
     args = p.parse_args()
     if args.fit: sys.exit(fit_in_double(args.fit, args.scenes, args.batch_size))
     if args.cache: sys.exit(cache_in_process(args.cache, args.cache_dir))

@@ -1,4 +1,6 @@
-"Two hosts on one machine: network namespaces joined by a virtual cable, which is pulled for 20 seconds and for good: `python tests/hosts.py` (root on Linux; nothing leaves the namespaces)."
+"""Two hosts on one machine: `python tests/hosts.py` (root on Linux; nothing leaves the namespaces).
+
+They are network namespaces joined by a virtual cable, which is pulled for 20 seconds and for good."""
 import csv
 import os
 import subprocess
@@ -11,7 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 results = []
-TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, platform='CPU', seed=3, max_epoch=30, print_iter=5, save_imgs=False, keep_checkpoints=1)
+TINY = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, platform='CPU', seed=3, max_epoch=30, print_iter=5,
+            save_imgs=False, keep_checkpoints=1)
 HOSTS = [f'cyclegan{os.getpid()}{k}' for k in 'ab']
 CABLE = [f'cg{os.getpid()}{k}' for k in 'ab']
 ADDRESS = ['10.77.0.1', '10.77.0.2']
@@ -20,7 +23,8 @@ def ip(*words): subprocess.run(['ip', *words], check=True, capture_output=True, 
 
 @contextmanager
 def two_hosts():
-    "Namespaces with an end of a cable each, which give a connection up after nine unanswered attempts (some 100 s) instead of Linux's sixteen (some 15 minutes)."
+    """Namespaces with an end of a cable each. They give up after nine unanswered attempts (some 100 s), not after
+    Linux's sixteen (some 15 minutes)."""
     try:
         for h in HOSTS: ip('netns', 'add', h)
         ip('link', 'add', CABLE[0], 'netns', HOSTS[0], 'type', 'veth', 'peer', 'name', CABLE[1], 'netns', HOSTS[1])
@@ -37,20 +41,27 @@ def plug(state):
 
 def start(host, out, scenes, **more):
     "torchrun on one of the hosts, as one would type it there."
-    words = [str(w) for k,v in (TINY | dict(dataroot=scenes, cache_dir=scenes.parent/f'cache{host}', outputs_dir=out) | more).items() for w in (f'--{k}', v)]
-    return subprocess.Popen(['ip', 'netns', 'exec', HOSTS[host], sys.executable, '-m', 'torch.distributed.run', '--nnodes', '2', '--nproc-per-node', '1', '--max-restarts', '3',
-        '--rdzv-backend', 'c10d', '--rdzv-endpoint', f'{ADDRESS[0]}:29400', '--rdzv-id', '1', '--rdzv-conf', f'is_host={1-host},join_timeout=60', '--local-addr', ADDRESS[host], '-m', 'cyclegan_nbdev.cli', 'train', *words],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=os.environ | dict(PYTHONPATH=str(ROOT), GLOO_SOCKET_IFNAME=CABLE[host]))
+    options = TINY | dict(dataroot=scenes, cache_dir=scenes.parent/f'cache{host}', outputs_dir=out) | more
+    words = [str(w) for k,v in options.items() for w in (f'--{k}', v)]
+    launcher = ['torch.distributed.run', '--nnodes', '2', '--nproc-per-node', '1', '--max-restarts', '3',
+                '--rdzv-backend', 'c10d', '--rdzv-endpoint', f'{ADDRESS[0]}:29400', '--rdzv-id', '1',
+                '--rdzv-conf', f'is_host={1-host},join_timeout=60', '--local-addr', ADDRESS[host]]
+    train = ['-m', 'cyclegan_nbdev.cli', 'train', *words]
+    command = ['ip', 'netns', 'exec', HOSTS[host], sys.executable, '-m', *launcher, *train]
+    env = os.environ | dict(PYTHONPATH=str(ROOT), GLOO_SOCKET_IFNAME=CABLE[host])
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=env)
 
 def rows(out): return list(csv.DictReader(open(out/'history.csv'))) if (out/'history.csv').exists() else []
 
 def weights(out):
     from safetensors.torch import load_file
-    return {f'{r}.{k}':v for r in ('G_A', 'G_B', 'D_A', 'D_B') for k,v in load_file(out/f'ckpt/{r}_{TINY["max_epoch"]}.safetensors').items()}
+    files = {r:load_file(out/f'ckpt/{r}_{TINY["max_epoch"]}.safetensors') for r in ('G_A', 'G_B', 'D_A', 'D_B')}
+    return {f'{r}.{k}':v for r,tensors in files.items() for k,v in tensors.items()}
 
 def until(condition, ps):
     while not condition():
-        assert all(p.poll() is None for p in ps), '\n'.join(p.communicate()[0][-3000:] for p in ps if p.poll() is not None)
+        ended = [p for p in ps if p.poll() is not None]
+        assert not ended, '\n'.join(p.communicate()[0][-3000:] for p in ended)
         time.sleep(.1)
 
 def run(tmp, name, away=0):
@@ -71,7 +82,9 @@ def run(tmp, name, away=0):
 def check(name, func):
     start = time.time()
     try: said = func()
-    except (AssertionError, subprocess.TimeoutExpired) as e: results.append(False); print(f'FAIL {name}: {e}', flush=True)
+    except (AssertionError, subprocess.TimeoutExpired) as e:
+        results.append(False)
+        print(f'FAIL {name}: {e}', flush=True)
     else: results.append(True); print(f'ok   {name}: {said} ({time.time()-start:.0f} s)', flush=True)
 
 def whole(tmp):
@@ -103,7 +116,9 @@ def cut(tmp):
         for p in ps: p.kill()
     said = [p.communicate()[0] for p in ps]
     assert all(p.returncode for p in ps) and 'another process of the run has ended' in said[0], said[0][-3000:]
-    assert 'another process of the run has ended' in said[1] or 'The connection to the C10d store has failed' in said[1], said[1][-3000:] # it has lost the other process and torchrun's store, and dies of what it notices first
+    # it has lost the other process and torchrun's store, and dies of what it notices first
+    reasons = 'another process of the run has ended', 'The connection to the C10d store has failed'
+    assert any(r in said[1] for r in reasons), said[1][-3000:]
     return f'the hosts ended after {ended[0]:.0f} and {ended[1]:.0f} s'
 
 if __name__ == '__main__':

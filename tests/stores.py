@@ -1,4 +1,6 @@
-"Training and prediction from object stores that run on this machine: `python tests/stores.py` (pip install s3fs 'moto[server]' gcsfs gcp-storage-emulator; a store without its packages is skipped)."
+"""Training and prediction from object stores that run on this machine: `python tests/stores.py`.
+
+It needs s3fs, 'moto[server]', gcsfs and gcp-storage-emulator; a store without its packages is skipped."""
 import logging
 import os
 import shutil
@@ -22,7 +24,9 @@ def s3():
     from moto.server import ThreadedMotoServer
     server = ThreadedMotoServer('127.0.0.1', 0, verbose=False)
     server.start()
-    os.environ |= dict(AWS_ENDPOINT_URL='http://{}:{}'.format(*server.get_host_and_port()), AWS_ACCESS_KEY_ID='nobody', AWS_SECRET_ACCESS_KEY='nothing', AWS_DEFAULT_REGION='us-east-1')
+    address = 'http://{}:{}'.format(*server.get_host_and_port())
+    os.environ |= dict(AWS_ENDPOINT_URL=address, AWS_ACCESS_KEY_ID='nobody', AWS_SECRET_ACCESS_KEY='nothing',
+                       AWS_DEFAULT_REGION='us-east-1')
     fs = s3fs.S3FileSystem()
     fs.mkdir('bucket')
     try: yield fs
@@ -36,13 +40,17 @@ def gs():
     with socket.socket() as s: s.bind(('127.0.0.1', 0)); port = s.getsockname()[1]
     server = create_server('127.0.0.1', port, in_memory=True, default_bucket='bucket')
     server.start()
-    os.environ |= dict(STORAGE_EMULATOR_HOST=f'http://127.0.0.1:{port}', GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT='false') # the emulator has no gRPC, which gcsfs would try for a minute
+    os.environ['STORAGE_EMULATOR_HOST'] = f'http://127.0.0.1:{port}'
+    # the emulator has no gRPC, which gcsfs would try for a minute
+    os.environ['GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT'] = 'false'
     try: yield gcsfs.GCSFileSystem()
     finally: server.stop()
 
 def cli(command, code=0, **options):
     words = [str(w) for k,v in options.items() for w in (f'--{k}', v)]
-    done = subprocess.run([sys.executable, '-m', 'cyclegan_nbdev.cli', command, *words], capture_output=True, text=True, env=os.environ | dict(PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])))
+    env = os.environ | dict(PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')]))
+    done = subprocess.run([sys.executable, '-m', 'cyclegan_nbdev.cli', command, *words], capture_output=True, text=True,
+                          env=env)
     assert done.returncode == code, done.stderr[-2000:]
     return done.stdout + done.stderr
 
@@ -69,12 +77,16 @@ def check(store, tmp, plain):
             for url in (f'{name}://bucket/scenes', f'{name}://bucket/shards', f'zip://::{name}://bucket/scenes.zip'):
                 there = trained(tmp/name/url.replace('/', '_'), url)
                 assert all((there[k] == plain[k]).all() for k in plain), f'{url}: other weights'
-            said = cli('predict', input=f'{name}://bucket/scenes/testA', G_A_ckpt=tmp/'plain/ckpt/G_A_2.safetensors', outputs_dir=tmp/name, platform='CPU')
+            said = cli('predict', input=f'{name}://bucket/scenes/testA', G_A_ckpt=tmp/'plain/ckpt/G_A_2.safetensors',
+                       outputs_dir=tmp/name, platform='CPU')
             assert '3 images' in said and len([*(tmp/name/'predict').rglob('*.png')]) == 3, said
             assert 'no such folder' in cli('train', 2, dataroot=f'{name}://bucket/lost', outputs_dir=tmp/'lost', **TINY)
     except ImportError as e: print(f'skipped {name}: {e}')
     except AssertionError as e: results.append(False); print(f'FAIL {name}: {e}', flush=True)
-    else: results.append(True); print(f'ok   {name}: files, shards and a zip train to the weights of the plain folder; 3 images translated', flush=True)
+    else:
+        results.append(True)
+        trained_alike = 'files, shards and a zip train to the weights of the plain folder'
+        print(f'ok   {name}: {trained_alike}; 3 images translated', flush=True)
 
 if __name__ == '__main__':
     logging.disable() # the servers tell every request

@@ -130,6 +130,8 @@ class RunOptions:
 @dataclass(frozen=True)
 class DataOptions:
     dataroot:str|None = option(None, 'folder, or URL of one, with trainA, trainB and perhaps testA, testB; None: the demo scenes')
+    name_A:str = option('A', 'what the images of A show, in a word, such as photo; titles, pages and the network files say it')
+    name_B:str = option('B', 'what the images of B show, in a word, such as label')
     image_size:int = option(256, 'side of the training images in pixels', lo=8)
     batch_size:int = option(1, 'images of each domain in a step', lo=1)
     max_dataset_size:int|None = option(None, 'use at most this many images of each folder', lo=1)
@@ -352,7 +354,8 @@ def options_table(
     return '\n'.join(['| option | default | |', '|---|---|---|', *rows])
 
 # %% ../nbs/00_core.ipynb #c036
-DEMO = dict(image_size=64, ngf=16, gl_num=3, ndf=16, max_epoch=12, n_epochs=6, need_dropout=False, seed=0, palette='cityscapes')
+DEMO = dict(image_size=64, ngf=16, gl_num=3, ndf=16, max_epoch=12, n_epochs=6, need_dropout=False, seed=0, palette='cityscapes',
+            name_A='photo', name_B='label')
 
 def with_demo(
     given:dict # options that were given, by name

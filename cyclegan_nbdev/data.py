@@ -143,11 +143,14 @@ def show_grid(
 def result_rows(
     b:tuple, # images of A and of B, (N, C, H, W)
     out:dict, # `fake_B`, `rec_A`, `fake_A` and `rec_B` made from them
-    max_n:int=6 # at most this many rows
+    max_n:int=6, # at most this many rows
+    names:tuple=('A', 'B') # of the domains
 ) -> tuple[list, list]: # rows and titles for `image_grid`
     "Translations in both directions, with the way back."
     cols = [b[0], out['fake_B'], out['rec_A'], b[1], out['fake_A'], out['rec_B']]
-    return list(map(list, zip(*(c[:max_n] for c in cols)))), ['A', 'A → B', 'A → B → A', 'B', 'B → A', 'B → A → B']
+    A,B = names
+    titles = [A, f'{A} → {B}', f'{A} → {B} → {A}', B, f'{B} → {A}', f'{B} → {A} → {B}']
+    return list(map(list, zip(*(c[:max_n] for c in cols)))), titles
 
 # %% ../nbs/01_data.ipynb #c030
 class _Augmented:

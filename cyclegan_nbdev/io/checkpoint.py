@@ -43,7 +43,7 @@ def save_network(
 ) -> None:
     "Write a network and what it is, whole or not at all."
     arch = getattr(net, 'arch', None) or architecture(o, role)
-    header = dict(package='cyclegan_nbdev', version=__version__, role=role, architecture=arch, domains=['A', 'B'],
+    header = dict(package='cyclegan_nbdev', version=__version__, role=role, architecture=arch, domains=[o.name_A, o.name_B],
                   image_size=o.image_size, normalisation='pixels / 127.5 - 1', epoch=epoch, options=o.as_dict())
     weights = {k:v.detach().cpu().contiguous() for k,v in net.state_dict().items()}
     save_tensors(path, weights, header)

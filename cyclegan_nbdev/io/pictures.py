@@ -613,6 +613,7 @@ def image_grid(
     grid = Image.new('RGB', (max(map(len, rows))*(w+gap)-gap, len(rows)*(h+gap)-gap+top), 'white')
     for i,r in enumerate(rows):
         for j,o in enumerate(r): grid.paste(o.convert('RGB').resize((o.width*zoom, o.height*zoom), Image.Resampling.NEAREST), (j*(w+gap), i*(h+gap)+top))
-    font = ImageFont.truetype(f'{get_data_path()}/fonts/ttf/DejaVuSans.ttf', 12)
+    fonts = [ImageFont.truetype(f'{get_data_path()}/fonts/ttf/DejaVuSans.ttf', size) for size in (12, 11, 10, 9, 8)]
+    font = next((f for f in fonts if all(f.getlength(t) <= w for t in titles or [])), fonts[-1]) # so that titles fit
     for j,t in enumerate(titles or []): ImageDraw.Draw(grid).text((j*(w+gap)+w//2, 2), t, fill='black', anchor='ma', font=font)
     return grid

@@ -177,7 +177,7 @@ class SaveCallback(Callback):
         for pair in pairs: # one at a time: the images may differ in size
             b = dl.batch_of([pair])
             with torch.no_grad(): out = reconstruct(*final_generators(self.learn), *b)
-            row,titles = result_rows(b, out)
+            row,titles = result_rows(b, out, names=(self.o.name_A, self.o.name_B))
             rows += row
         self.model.train()
         self._write(f'{epoch}_grid.png', image_grid(rows, titles))

@@ -124,9 +124,9 @@ def next_pass(
     return order
 
 # %% ../../nbs/run/resume.ipynb #c021
-HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'cache_dir', 'skip_broken', 'print_iter',
-            'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler', 'palette',
-            'eval_epochs', 'extractor', 'best_metric', 'checkpoint_activations', 'resume', 'save_state_minutes')
+HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'name_A', 'name_B', 'cache_dir', 'skip_broken',
+            'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler',
+            'palette', 'eval_epochs', 'extractor', 'best_metric', 'checkpoint_activations', 'resume', 'save_state_minutes')
 # They leave the method alone, though with another `device_num`, or with `checkpoint_activations` and dropout, other
 # random numbers are drawn; the images in dataroot are compared by themselves.
 

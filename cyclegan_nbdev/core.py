@@ -139,6 +139,8 @@ class DataOptions:
     preprocess:str = option('resized_crop', 'how a training image is cut from a file',
         ('resized_crop', 'resize_and_crop', 'crop', 'scale_width', 'scale_width_and_crop'))
     load_size:int|None = option(None, 'side (or width) to resize to before cropping; None: image_size * 286/256', lo=8)
+    flip:bool = option(True, 'mirror every second training image; False where left and right differ, as in text or anatomy')
+    rotate:bool = option(False, 'turn training images by 0, 90, 180 or 270 degrees, for aerial photos and microscopy')
     cache_dir:str|None = option(None, 'folder of the decoded-image cache; None: ~/.cache/cyclegan_nbdev')
     colour_profile:str = option('sRGB', 'images with a colour profile: sRGB converts their colours, keep takes the numbers as they are', ('sRGB', 'keep'))
     skip_broken:bool = option(False, 'leave out images that cannot be read, with a notice; False: name them and stop')
@@ -302,6 +304,8 @@ def _check_together(o:'Options') -> None:
     _check_network(o)
     if o.load_size is not None and o.load_size < o.image_size: raise OptionError('load_size', o.load_size,
         f'allowed: at least image_size={o.image_size}')
+    if o.rotate and o.preprocess == 'scale_width':
+        raise OptionError('rotate', True, 'needs square images, and preprocess=scale_width keeps their proportions')
     if o.palette and o.in_planes != 3: raise OptionError('palette', o.palette, f'scores need colours, in_planes=3, not {o.in_planes}')
     _check_distillation(o)
     against = [f'{k}={getattr(o, k)}' for k,usual in dict(norm_mode='instance', checkpoint_activations=False, lambda_feature=0, device_num=1).items() if getattr(o, k) != usual]

@@ -54,11 +54,12 @@ class Cut(NamedTuple):
 class Augment:
     "From stored images to what the networks see; on the device of the images."
     def __init__(self,
-        o:Options, # `preprocess`, `image_size`, `load_size`, `use_random`; `model` and `gl_num` for the size divisor
+        o:Options, # of the run; `model` and `gl_num` for the size divisor
         train:bool=True # False: the whole image, resized to a square
     ) -> None:
         self.mode = o.preprocess if train and o.use_random else 'square'
-        self.flip = train and o.use_random
+        self.flip = train and o.use_random and o.flip
+        self.rotate = train and o.use_random and o.rotate
         self.side,self.load,self.divisor = o.image_size,o.side_before_crop,o.size_divisor
 
     def cut(self,
@@ -83,7 +84,7 @@ class Augment:
         x:Tensor, # (N, C, H, W) from 0 to 255, smaller images padded at the end
         hw:list # height and width of each image
     ) -> Tensor: # (N, C, height, width) in [-1, 1]
-        "Cut out, resize (bilinear, antialiased) and mirror every image of a batch."
+        "Cut out, resize (bilinear, antialiased), mirror and turn every image of a batch."
         cuts = [self.cut(h, w) for h,w in hw]
         if len({c.seen for c in cuts}) > 1: raise OptionError('batch_size', len(cuts),
             f'preprocess={self.mode} gave images of different sizes, which fit one batch only with batch_size=1')
@@ -92,6 +93,7 @@ class Augment:
             image = resized_crop(image.float(), *c.box, list(c.size), antialias=True)
             if c.window: image = crop(image, *c.window)
             if self.flip and random.random() < .5: image = image.flip(2)
+            if self.rotate: image = image.rot90(random.randrange(4), (1, 2))
             images.append(image)
         return torch.stack(images)/127.5 - 1
 

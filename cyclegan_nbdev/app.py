@@ -26,7 +26,7 @@ from .io.scenes import street_scene
 from .metrics.distances import DISTANCES
 from .io.pictures import Picture, read_picture, save_picture, to_pil
 from .metrics.scores import METRICS
-from .predict import Report, Translator, newest_generators, translate_files
+from .predict import Report, Translator, run_generators, translate_files
 
 
 # %% ../nbs/09_app.ipynb #c008
@@ -515,7 +515,7 @@ def example_pictures(
 
 # %% ../nbs/09_app.ipynb #c033b
 def app(
-    run_dir:str|None=None, # a run folder: its newest generators, unless others are given, and its epochs
+    run_dir:str|None=None, # a run folder: its best generators, else its newest, unless others are given, and its epochs
     G_A_ckpt:str|None=None, # network file of the generator that maps A to B
     G_B_ckpt:str|None=None, # network file of the generator that maps B to A
     examples:str|None=None, # folder with example pictures, or with testA and testB
@@ -537,7 +537,7 @@ def app(
     "Open a web page that translates pictures and shows a run. Raises `OptionError`, `DataError` or `CycleGANError`."
     _gradio()
     given = dict(G_A_ckpt=G_A_ckpt, G_B_ckpt=G_B_ckpt)
-    if run_dir and not any(given.values()): given = {f'{k}_ckpt':f for k,f in newest_generators(run_dir).items()}
+    if run_dir and not any(given.values()): given = {f'{k}_ckpt':f for k,f in run_generators(run_dir).items()}
     ts = load_translators(**given, platform=platform, device_id=device_id, image_size=image_size, memory=memory)
     with tempfile.TemporaryDirectory(dir=os.environ.get('GRADIO_TEMP_DIR')) as d:
         os.environ['GRADIO_TEMP_DIR'] = f'{d}/gradio' # uploads of this page, and of no other

@@ -43,7 +43,7 @@ setup(
                  'Topic :: Scientific/Engineering :: Artificial Intelligence',
                  'Topic :: Scientific/Engineering :: Image Processing', 'Typing :: Typed'],
     packages=find_namespace_packages(include=['cyclegan_nbdev*']),
-    package_data={'cyclegan_nbdev': ['py.typed', 'palettes/*.json']}, cmdclass={'build_py': BuildWithNotebooks},
+    package_data={'cyclegan_nbdev': ['py.typed', 'palettes/*.json', 'templates/*']}, cmdclass={'build_py': BuildWithNotebooks},
     python_requires=f'>={cfg["min_python"]}', install_requires=split(cfg['requirements']), extras_require=extras,
     entry_points={'console_scripts': cfg['console_scripts'].split(),
                   'nbdev': ['cyclegan_nbdev=cyclegan_nbdev._modidx:d']},

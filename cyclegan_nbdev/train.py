@@ -23,6 +23,7 @@ from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.metrics import ValueMetric
 from fastai.optimizer import OptimWrapper
+from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from IPython.display import Markdown, display
 from PIL import Image
@@ -149,7 +150,7 @@ class CycleGANCallback(Callback):
         self.fitting = True
     def after_train(self) -> None: self.total = mean_of_ranks(self.total)
     def after_fit(self) -> None: self.fitting = False
-    def before_batch(self) -> None: self.learn.xb = self.learn.yb = self.xb + self.yb
+    def before_batch(self) -> None: self.learn.xb = self.learn.yb = tuple(x.as_subclass(Tensor) for x in self.xb + self.yb)
     def after_loss(self) -> None:
         if not self.training: return
         self.total = self.total + torch.stack([self.loss_func.parts[k] for k in LOSSES])
@@ -173,13 +174,27 @@ def lr_schedule(
     return lr
 
 # %% ../nbs/04_train.ipynb #e9d538d2
+def _options_for(dls:object, o:object, given:dict) -> Options:
+    "Options given as one object, by name, or both. Raises `OptionError`."
+    if isinstance(dls, Options): raise OptionError('dls', type(dls).__name__, 'dls comes first: cyclegan_learner(dls, o)')
+    if o is None: return Options.of(given)
+    if not isinstance(o, Options):
+        raise OptionError('o', type(o).__name__, 'give an Options, or options by name, such as ngf=32')
+    Options.of(given) # an unknown name is named
+    return o.replace(**given)
+
 def cyclegan_learner(
-    dls:DataLoaders, # batches (A, B), such as `unpaired_dls` gives
-    o:Options, # options about networks, losses and optimizer
-    cbs:list|None=None, # more callbacks
-    gan:CycleGAN|None=None # the networks; None: new ones
+    dls:DataLoaders, # batches (A, B) in [-1, 1], such as `unpaired_dls` gives
+    o:Options|None=None, # options about networks, losses and optimizer; None: the defaults
+    cbs:list|Callback|None=None, # more callbacks
+    gan:CycleGAN|None=None, # the networks; None: new ones
+    path:str|Path|None=None, # where fastai saves models; None: the folder of `dls`
+    model_dir:str|Path='models', # subfolder of `path` for `learn.save` and `learn.load`
+    metrics:list|Callable|None=None, # more metrics, beside the losses
+    **options:Any # options by name, which win over `o`
 ) -> Learner:
-    "A fastai `Learner` that trains CycleGAN."
+    "A fastai `Learner` that trains CycleGAN. Raises `OptionError`."
+    o = _options_for(dls, o, options)
     gan = (gan or CycleGAN(o)).to(dls.device)
     on_gpu = next(gan.parameters()).is_cuda
     if on_gpu: gan.to(memory_format=torch.channels_last) # what tensor cores want
@@ -189,16 +204,17 @@ def cyclegan_learner(
     callback = CycleGANCallback()
     adam = partial(OptimWrapper, opt=torch.optim.Adam, betas=(o.beta1, .999), fused=True, foreach=False)
     means = [ValueMetric(partial(callback.mean, k), k) for k in LOSSES]
-    return CycleGANLearner(dls, gan, CycleGANLoss(o), lr=o.lr, moms=(o.beta1,)*3, opt_func=adam, metrics=means,
-                           splitter=CycleGAN.parameter_groups, cbs=[callback, *(cbs or [])],
-                           every=o.print_iter if on_gpu else 1)
+    return CycleGANLearner(dls, gan, CycleGANLoss(o), lr=o.lr, moms=(o.beta1,)*3, opt_func=adam,
+                           metrics=[*means, *L(metrics)], splitter=CycleGAN.parameter_groups,
+                           cbs=[callback, *L(cbs)], path=path, model_dir=model_dir, every=o.print_iter if on_gpu else 1)
 
 def fit(
     learn:Learner, # from `cyclegan_learner`
-    o:Options # `max_epoch` and the schedule
+    o:Options, # `max_epoch` and the schedule
+    cbs:list|Callback|None=None # more callbacks, for this fit alone
 ) -> None:
     "Train for `max_epoch` epochs on the schedule."
-    learn.fit(o.max_epoch, cbs=ParamScheduler({'lr': lr_schedule(o)}))
+    learn.fit(o.max_epoch, cbs=[ParamScheduler({'lr': lr_schedule(o)}), *L(cbs)])
 
 # %% ../nbs/04_train.ipynb #ll1
 def load_learner(

@@ -6,27 +6,52 @@
 __all__ = ['SmoothLoss', 'CycleGANLearner']
 
 # %% ../../nbs/run/learner.ipynb #c002
-import torch
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from ..data import show_grid
 import fastai.callback.schedule # noqa: F401 # fine_tune, lr_find
+import torch
+from fastai.callback.core import Callback
+from fastai.callback.mixup import MixHandler
+from fastai.callback.tracker import TrackerCallback
 from fastai.learner import AvgSmoothLoss, Learner
 from fastai.torch_core import to_detach
+from fastcore.basics import PrettyString
 from torch import Tensor
 
 from ..core import CycleGANError, OptionError
+from ..data import result_rows, show_grid
 
 # %% ../../nbs/run/learner.ipynb #vb1
 class _WithoutTargets(Learner):
-    "Says in one line what to use for what two generators cannot do."
-    def predict(self, item:Any, **kwargs:Any) -> None: raise CycleGANError('learn.predict: a learner holds two generators; Translator(learn.model.G_A)(image), from cyclegan_nbdev.predict, translates A to B, G_B the other way')
-    def get_preds(self, *args:Any, **kwargs:Any) -> None: raise CycleGANError('learn.get_preds and Interpretation: unpaired images have no targets to compare with; learn.top_losses(n) shows the worst ways back, cyclegan_predict translates folders')
+    "Refuses, in one line, what needs targets or a validation loss, and says what to use instead."
+    def predict(self, item:Any, **kwargs:Any) -> None:
+        raise CycleGANError('learn.predict: a learner holds two generators; Translator(learn.model.G_A)(image), '
+                            'from cyclegan_nbdev.predict, translates A to B, and G_B translates B to A')
+
+    def get_preds(self, *args:Any, **kwargs:Any) -> None:
+        raise CycleGANError('learn.get_preds and Interpretation: unpaired images have no targets to compare with; '
+                            'learn.top_losses(n) shows the worst reconstructions, cyclegan_predict translates folders')
+
     def tta(self, *args:Any, **kwargs:Any) -> None: self.get_preds()
-    def export(self, *args:Any, **kwargs:Any) -> None: raise CycleGANError('learn.export: pickles run code; train writes network files by itself, which load_learner, from cyclegan_nbdev.train, and Translator.from_file read; save_network writes one')
-    def summary(self) -> None: raise CycleGANError('learn.summary: four networks; cyclegan_train --dry_run True tells parameters, arithmetic, memory and time, print(learn.model) the layers')
+
+    def export(self, *args:Any, **kwargs:Any) -> None:
+        raise CycleGANError('learn.export: fastai writes a pickle, which can run code when it is opened; train writes '
+                            'network files, which load_learner, from cyclegan_nbdev.train, and Translator.from_file '
+                            'read; save_network, from cyclegan_nbdev.io.checkpoint, writes one')
+
+    def add_cb(self, cb:Callback) -> Learner:
+        "Add a callback, as fastai does. Raises `CycleGANError` for one that cannot work here."
+        kind = cb if isinstance(cb, type) else type(cb)
+        if issubclass(kind, MixHandler):
+            raise CycleGANError(f'{kind.__name__}: it mixes images and their targets, and unpaired images have no '
+                                'targets; preprocess, flip and rotate of Options augment the images')
+        if issubclass(kind, TrackerCallback) and getattr(cb, 'monitor', 'valid_loss') == 'valid_loss':
+            raise CycleGANError(f"{kind.__name__}: there is no valid_loss, since unpaired images have no targets; use "
+                                f"{kind.__name__}(monitor='C_A', comp=np.less) for the cycle loss of A, or another "
+                                'column of the printed table')
+        return super().add_cb(cb)
 
 # %% ../../nbs/run/learner.ipynb #219067d0
 class SmoothLoss(AvgSmoothLoss):
@@ -49,14 +74,21 @@ class SmoothLoss(AvgSmoothLoss):
     def value(self) -> Tensor|None: return self.seen
 
 # %% ../../nbs/run/learner.ipynb #vb3
-def _ways_back(model:Any, dl:Any, domain:str) -> Iterator[tuple[float, list]]:
-    "Of each image of a domain the mean absolute difference of its way back, and the three images; a smaller domain comes round again."
-    there,back,i = (model.G_A, model.G_B, 0) if domain == 'A' else (model.G_B, model.G_A, 1)
+def _plain(x:Tensor) -> Tensor:
+    "The tensor without fastai's subclass, which a `DataBlock` gives it."
+    return x.as_subclass(Tensor)
+
+def _reconstructions(model:Any, dl:Any, domain:str) -> Iterator[tuple[float, list]]:
+    """For each image of a domain: the mean absolute difference from its reconstruction, and image, translation and
+    reconstruction. The smaller domain repeats."""
+    number = 'AB'.index(domain)
+    there,back = (model.G_A, model.G_B) if domain == 'A' else (model.G_B, model.G_A)
     for b in dl:
-        x = b[i].to(dl.device)
+        x = _plain(b[number]).to(dl.device)
         y = there(x)
         z = back(y)
-        yield from zip((z - x).abs().flatten(1).mean(1).tolist(), zip(x.cpu(), y.cpu(), z.cpu()))
+        differences = (z - x).abs().flatten(1).mean(1).tolist()
+        yield from zip(differences, zip(x.cpu(), y.cpu(), z.cpu()))
 
 # %% ../../nbs/run/learner.ipynb #c004
 class CycleGANLearner(_WithoutTargets):
@@ -79,11 +111,21 @@ class CycleGANLearner(_WithoutTargets):
         epochs:int, # of training all networks
         base_lr:float|None=None, # learning rate of both players; None: the learner's
         freeze_epochs:int=1, # of training the discriminators alone, before
-        lr_mult:float=1, # by how much the generators' rate is divided
+        lr_mult:float=1, # what the generators' rate is divided by
         **kwargs:Any # as fastai's
     ) -> None:
-        "Train the discriminators alone, then all."
+        "Train the discriminators alone, then all four networks."
         super().fine_tune(epochs, base_lr or self.lr, freeze_epochs, lr_mult, **kwargs)
+
+    def summary(self) -> str:
+        "A table of the networks and their parameters."
+        lines = [f"{'network':<10}{'class':<24}{'parameters':>14}"]
+        for name,net in self.model.named_children():
+            count = sum(p.numel() for p in net.parameters())
+            lines.append(f'{name:<10}{type(net).__name__:<24}{count:>14,}')
+        trainable = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+        lines.append(f"\n{trainable:,} trainable parameters; cyclegan_train --dry_run True tells memory and time")
+        return PrettyString('\n'.join(lines))
 
     @torch.no_grad()
     def show_results(self,
@@ -91,25 +133,30 @@ class CycleGANLearner(_WithoutTargets):
         dl:Any=None, # a loader to use instead
         max_n:int=6 # at most this many rows
     ) -> None:
-        "Translations of a batch in both directions, and the ways back."
-        dl,was = dl or self.dls[ds_idx],self.model.training
-        b = tuple(x.to(self.dls.device) for x in dl.one_batch())
-        dl.show_results(b, self.model.eval()(*b), max_n)
-        self.model.train(was)
+        "Show a batch translated in both directions, with its reconstructions."
+        dl = dl or self.dls[ds_idx]
+        was_training = self.model.training
+        b = tuple(_plain(x).to(self.dls.device) for x in dl.one_batch())
+        out = self.model.eval()(*b)
+        self.model.train(was_training)
+        show_grid(*result_rows(b, out, max_n))
 
     @torch.no_grad()
     def top_losses(self,
         n:int=4, # how many
         domain:str='A', # whose images
-        show:bool=True # show them, with the translation and the way back
+        show:bool=True # show them with translation and reconstruction
     ) -> list: # of (mean absolute difference in [0, 2], number in the validation set), worst first
-        "The validation images whose way back is worst."
+        "The validation images with the worst reconstructions."
         if domain not in ('A', 'B'): raise OptionError('domain', domain, 'allowed: A, B')
-        dl,was = self.dls.valid,self.model.training
+        dl = self.dls.valid
+        count = len(getattr(dl.dataset, domain, dl.dataset))
+        was_training = self.model.training
         self.model.eval()
-        found = [(d, i, images) for i,(d,images) in zip(range(len(getattr(dl.dataset, domain))), _ways_back(self.model, dl, domain))]
-        self.model.train(was)
+        found = [(loss, i, images) for i,(loss,images) in zip(range(count), _reconstructions(self.model, dl, domain))]
+        self.model.train(was_training)
         worst = sorted(found, key=lambda o: -o[0])[:n]
         other = 'B' if domain == 'A' else 'A'
-        if show: show_grid([list(images) for _,_,images in worst], [domain, f'{domain} → {other}', f'{domain} → {other} → {domain}'])
-        return [o[:2] for o in worst]
+        titles = [domain, f'{domain} → {other}', f'{domain} → {other} → {domain}']
+        if show: show_grid([list(images) for _,_,images in worst], titles)
+        return [(loss, i) for loss,i,_ in worst]

@@ -95,6 +95,13 @@ _Options = TypeVar('_Options', bound='_Checked')
 @dataclass(frozen=True)
 class _Checked:
     "Options that are checked when they are made."
+    def __new__(cls, *values:Any, **given:Any) -> '_Checked':
+        "Raise `OptionError` for an unknown name, where a dataclass would raise TypeError."
+        names = [f.name for f in dataclasses.fields(cls)]
+        for k,v in given.items():
+            if k not in names: raise OptionError(k, v, 'unknown option' + did_you_mean(k, names))
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         for f in dataclasses.fields(self): object.__setattr__(self, f.name, parse_option(f, getattr(self, f.name)))
 
@@ -103,9 +110,6 @@ class _Checked:
         given:dict|None=None # options that were given, by name
     ) -> _Options:
         "Options from what a user gave; raises `OptionError` for an unknown name."
-        names = [f.name for f in dataclasses.fields(cls)]
-        for k,v in (given or {}).items():
-            if k not in names: raise OptionError(k, v, 'unknown option' + did_you_mean(k, names))
         return cls(**(given or {}))
 
     def as_dict(self) -> dict: return dataclasses.asdict(self)

@@ -1,4 +1,4 @@
-"Sweeps stopped, killed, and shared by the jobs of configs/slurm.sh and configs/kubernetes.yaml: `python tests/sweep.py`."
+"Sweeps that are stopped, killed, or shared by the jobs of configs/slurm.sh and configs/kubernetes.yaml."
 import os
 import signal
 import subprocess
@@ -32,11 +32,14 @@ def short_notebook(tmp):
     return str(tmp/'short.ipynb')
 
 def plan(tmp, name, max_epoch, **grid):
-    (tmp/f'{name}.yaml').write_text(yaml.safe_dump(dict(outputs_dir=str(tmp/name), common=SMALL | dict(max_epoch=max_epoch, print_iter=5), grid=grid)))
-    return str(tmp/f'{name}.yaml')
+    common = SMALL | dict(max_epoch=max_epoch, print_iter=5)
+    path = tmp/f'{name}.yaml'
+    path.write_text(yaml.safe_dump(dict(outputs_dir=str(tmp/name), common=common, grid=grid)))
+    return str(path)
 
 def start(*command, **env):
-    return subprocess.Popen([str(c) for c in command], cwd=ROOT, env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen([str(c) for c in command], cwd=ROOT, env=os.environ | env, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 def sweep(*words, **env): return start(sys.executable, '-m', 'cyclegan_nbdev.cli', 'sweep', *words, **env)
 
@@ -74,13 +77,18 @@ def shared(tmp):
     config,notebook = plan(tmp, 'shared', 1, lr=[.0002, .0004], seed=[0, 1]),short_notebook(tmp)
     bin = tmp/'.venv/bin'
     bin.mkdir(parents=True)
-    (bin/'activate').write_text(f'cyclegan_sweep() {{ {sys.executable} -m cyclegan_nbdev.cli sweep "$@"; }}\n') # a function instead of the installed command
-    text = (ROOT/'configs/slurm.sh').read_text().replace('exec cyclegan_sweep', 'cyclegan_sweep').replace('source .venv', f'source {tmp}/.venv')
-    first = start('bash', '-c', text, 'slurm', '--config', config, '--notebook', notebook, SLURM_ARRAY_TASK_ID='5', SLURM_ARRAY_TASK_MIN='5', SLURM_ARRAY_TASK_COUNT='2')
+    # a function in place of the installed command
+    (bin/'activate').write_text(f'cyclegan_sweep() {{ {sys.executable} -m cyclegan_nbdev.cli sweep "$@"; }}\n')
+    text = (ROOT/'configs/slurm.sh').read_text()
+    text = text.replace('exec cyclegan_sweep', 'cyclegan_sweep').replace('source .venv', f'source {tmp}/.venv')
+    first = start('bash', '-c', text, 'slurm', '--config', config, '--notebook', notebook,
+                  SLURM_ARRAY_TASK_ID='5', SLURM_ARRAY_TASK_MIN='5', SLURM_ARRAY_TASK_COUNT='2')
     job = yaml.safe_load((ROOT/'configs/kubernetes.yaml').read_text())['spec']
     command = job['template']['spec']['containers'][0]['command']
-    assert command[0] == 'cyclegan_sweep' and command[-2:] == ['--count', str(job['completions'])] and job['completionMode'] == 'Indexed'
-    words = [c.replace('/cyclegan_nbdev', str(ROOT)).replace('$(JOB_COMPLETION_INDEX)', '3') for c in command[1:]]
+    assert command[0] == 'cyclegan_sweep' and command[-2:] == ['--count', str(job['completions'])]
+    assert job['completionMode'] == 'Indexed'
+    words = [c.replace('/cyclegan_nbdev', str(ROOT)) for c in command[1:]]
+    words = [w.replace('$(JOB_COMPLETION_INDEX)', '3') for w in words]
     last = sweep(*words, '--config', config, '--notebook', notebook) # the fourth run
     said = first.communicate()[0] + last.communicate()[0]
     assert first.returncode == last.returncode == 0, said[-3000:]

@@ -14,7 +14,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
-from fastai.callback.core import Callback
 from fastai.torch_core import get_model
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from ..core import Options, check_file
 from ..system.files import atomic_path, read_numbers
 from ..io.pictures import to_image
 from ..losses import gan_loss
+from .folder import Run, RunCallback
 
 # %% ../../nbs/run/monitor.ipynb #c006
 def spread(
@@ -153,31 +153,39 @@ def draw_failure(
     return fig
 
 # %% ../../nbs/run/monitor.ipynb #c028c
-class MonitorCallback(Callback):
-    "Examines the networks on test images after every epoch: writes monitor.csv, and a picture and a sentence when something begins to fail."
-    order,run_valid,resumed = 66,False,('rows',) # behind the check for finite numbers, before the samples
-    rows:list[dict] # of monitor.csv
+class MonitorCallback(RunCallback):
+    "Examines the networks on test images after every epoch: writes monitor.csv, and a sentence and a picture of a failure."
+    order = 66 # behind the check for finite numbers, before the samples
     def __init__(self,
-        folder:Path, # the run folder
-        o:Options, # of the run
+        shared:Run,
         n:int=8 # images of each domain to look at
-    ) -> None: self.folder,self.o,self.n,self.rows = folder,o,n,[]
-    def before_fit(self) -> None: self.run = not hasattr(self.learn, 'lr_finder')
+    ) -> None:
+        super().__init__(shared)
+        self.folder,self.n = shared.folder,n
+        self.rows:list[dict] = [] # of monitor.csv
+
+    def state_dict(self) -> dict: return dict(rows=self.rows)
+    def load_state_dict(self, state:dict) -> None: self.rows = [dict(r) for r in state['rows']]
+
     def after_train(self) -> None:
         dl,epoch = self.dls.valid,self.epoch+1
         n = min(self.n, len(dl.dataset.A), len(dl.dataset.B))
         A,B = dl.batch_of([(i, i) for i in range(n)])
+        networks = {role:getattr(get_model(self.model), role) for role in ('G_A', 'G_B', 'D_A', 'D_B')}
         self.model.eval()
-        stats,images = examine({r:getattr(get_model(self.model), r) for r in ('G_A', 'G_B', 'D_A', 'D_B')}, A, B, self.o)
+        stats,images = examine(networks, A, B, self.shared.o)
         self.model.train()
         before = diagnose(self.rows[-1]) if self.rows else {}
         self.rows.append(dict(epoch=epoch, step=self.train_iter) | stats)
         with atomic_path(self.folder/'monitor.csv') as tmp, open(tmp, 'w', newline='') as f:
-            w = csv.DictWriter(f, self.rows[0]); w.writeheader(); w.writerows(self.rows)
+            w = csv.DictWriter(f, self.rows[0])
+            w.writeheader()
+            w.writerows(self.rows)
         for (failure,net),text in diagnose(self.rows[-1]).items():
             if (failure, net) in before: continue
             print(f'epoch {epoch}: {text}', flush=True)
-            with atomic_path(self.folder/f'imgs/{epoch}_{net}_{failure}.png') as tmp: draw_failure(failure, net, images, text).savefig(tmp, dpi=100)
+            picture = draw_failure(failure, net, images, text)
+            with atomic_path(self.folder/f'imgs/{epoch}_{net}_{failure}.png') as tmp: picture.savefig(tmp, dpi=100)
 
 # %% ../../nbs/run/monitor.ipynb #c028
 def findings(

@@ -649,7 +649,7 @@ def runs():
         return ROOT/'runs'/name
     for k in state: refused(f'state without {k}', 'train', go(changed(f'no-{k}', **{k:...})), 1, 'state.safetensors', 'resume=False begins anew')
     for k,v in [('options', 3), ('options', {'nfg':3}), ('options', {}), ('options', dict(state['options'], ngf='x')), ('epoch', 'x'), ('epoch', -1), ('epoch', None), ('batch', 'x'), ('batch', 10**9), ('batch', -1), ('n_batches', 0), ('n_batches', None), ('rng', 3), ('rng', [3, [1], None]),
-                ('ranks', []), ('ranks', 3), ('ranks', [{}]), ('values', {}), ('values', 3), ('optimizer', {}), ('optimizer', 3), ('lrs', []), ('lrs', 'x'), ('recorder', {}), ('recorder', None), ('images', 3), ('train_iter', 'x'), ('pct_train', 'x')]:
+                ('ranks', []), ('ranks', 3), ('ranks', [{}]), ('weights', {}), ('weights', 3), ('callbacks', {}), ('callbacks', 3), ('optimizer', {}), ('optimizer', 3), ('lrs', []), ('lrs', 'x'), ('recorder', {}), ('recorder', None), ('images', 3), ('train_iter', 'x'), ('pct_train', 'x')]:
         word = 'dataroot=' if k == 'images' else 'state.safetensors'
         refused(f'state with {k}={str(v)[:20]}', 'train', go(changed(f'{k}-{len(CASES)}', **{k:v})), 2 if k == 'images' else 1, word)
     with safetensors.safe_open(first/'state.safetensors', 'pt') as f: head = json.loads(f.metadata()['cyclegan_nbdev'])

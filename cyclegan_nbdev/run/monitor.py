@@ -14,7 +14,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
-from fastai.callback.core import Callback
 from fastai.torch_core import get_model
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -24,6 +23,7 @@ from ..system.files import atomic_path, read_numbers
 from ..io.checkpoint import ROLES
 from ..io.pictures import to_image
 from ..losses import gan_loss
+from .folder import Run, RunCallback
 
 # %% ../../nbs/run/monitor.ipynb #c006
 def spread(
@@ -214,20 +214,20 @@ def draw_failure(
     return fig
 
 # %% ../../nbs/run/monitor.ipynb #c028c
-class MonitorCallback(Callback):
+class MonitorCallback(RunCallback):
     """Examine the networks on test images after every epoch, write monitor.csv, and report what begins to fail in a
     sentence and a picture."""
-    order,run_valid,resumed = 66,False,('rows',) # behind the check for finite numbers, before the samples
-    rows:list[dict] # of monitor.csv
+    order = 66 # behind the check for finite numbers, before the samples
     def __init__(self,
-        folder:Path, # the run folder
-        o:Options, # of the run
+        shared:Run,
         n:int=8 # images of each domain to look at
     ) -> None:
-        self.folder,self.o,self.n = folder,o,n
-        self.rows = []
+        super().__init__(shared)
+        self.folder,self.n = shared.folder,n
+        self.rows:list[dict] = [] # of monitor.csv
 
-    def before_fit(self) -> None: self.run = not hasattr(self.learn, 'lr_finder')
+    def state_dict(self) -> dict: return dict(rows=self.rows)
+    def load_state_dict(self, state:dict) -> None: self.rows = [dict(r) for r in state['rows']]
 
     def after_train(self) -> None:
         dl = self.dls.valid
@@ -235,7 +235,7 @@ class MonitorCallback(Callback):
         A,B = dl.batch_of([(i, i) for i in range(n)])
         self.model.eval()
         nets = {role:getattr(get_model(self.model), role) for role in ROLES}
-        stats,images = examine(nets, A, B, self.o)
+        stats,images = examine(nets, A, B, self.shared.o)
         self.model.train()
         earlier = diagnose(self.rows[-1]) if self.rows else {}
         self.rows.append(dict(epoch=self.epoch+1, step=self.train_iter) | stats)

@@ -26,7 +26,7 @@ from .io.scenes import street_scene
 from .metrics.distances import DISTANCES
 from .io.pictures import Picture, read_picture, save_picture, to_pil
 from .metrics.scores import METRICS
-from .predict import Report, Translator, newest_generators, translate_files
+from .predict import Report, Translator, run_generators, translate_files
 
 # %% ../nbs/09_app.ipynb #c008
 def load_translators(
@@ -600,7 +600,7 @@ def check_port(
 
 # %% ../nbs/09_app.ipynb #c033b
 def app(
-    run_dir:str|None=None, # a run folder: its newest generators, unless others are given, and its epochs
+    run_dir:str|None=None, # a run folder: its best generators, else its newest, unless others are given, and its epochs
     G_A_ckpt:str|None=None, # network file of the generator that maps A to B
     G_B_ckpt:str|None=None, # network file of the generator that maps B to A
     examples:str|None=None, # folder of example pictures, or with testA and testB; None: the run's test images
@@ -623,7 +623,7 @@ def app(
     _gradio()
     check_port(host, port)
     given = dict(G_A_ckpt=G_A_ckpt, G_B_ckpt=G_B_ckpt)
-    if run_dir and not any(given.values()): given = {f'{k}_ckpt':f for k,f in newest_generators(run_dir).items()}
+    if run_dir and not any(given.values()): given = {f'{k}_ckpt':f for k,f in run_generators(run_dir).items()}
     source:str|Path|None = examples
     local = host == 'localhost' or getattr(_address(host), 'is_loopback', False)
     if run_dir and local and not examples: # what a run folder says does not publish this machine's pictures

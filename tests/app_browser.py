@@ -25,7 +25,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from cyclegan_nbdev.app import load_translators, newest_generators, page_title
+from cyclegan_nbdev.app import load_translators, run_generators, page_title
 from cyclegan_nbdev.io.checkpoint import save_network, save_tensors
 from cyclegan_nbdev.core import Options
 from cyclegan_nbdev.io.scenes import street_scene
@@ -293,7 +293,7 @@ def main():
         train = [*CLI, 'train', '--platform', 'CPU', '--max_epoch', '1', '--outputs_dir', work/'run']
         subprocess.run(train, check=True, stdout=subprocess.DEVNULL)
     run = Path(args.run_dir or work/'run')
-    ts = load_translators(**{f'{k}_ckpt':f for k,f in newest_generators(run).items()})
+    ts = load_translators(**{f'{k}_ckpt':f for k,f in run_generators(run).items()})
     photo = street_scene(77, 320)[0].crop((0, 60, 320, 260))
     label = street_scene(78, 160)[1].crop((0, 40, 160, 160))
     photo.save(work/'photo.png')
@@ -348,7 +348,7 @@ def main():
         markup_is_text(d)
         d.get_log('browser')
         print('ok markup is text')
-        with served('--G_A_ckpt', newest_generators(run)['G_A']) as url:
+        with served('--G_A_ckpt', run_generators(run)['G_A']) as url:
             d.get(url)
             eventually(lambda: find(d, '#source input[type=file]')).send_keys(str(work/'photo.png'))
             eventually(lambda: '320 × 200 pixels' in text(d, '#said'))

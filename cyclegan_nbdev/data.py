@@ -10,7 +10,7 @@ __all__ = ['Cut', 'Augment', 'UnpairedImages', 'UnpairedDL', 'show_grid', 'resul
 import math, random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable, Iterator, NamedTuple
 
 import matplotlib.pyplot as plt
 import torch
@@ -114,13 +114,31 @@ def _stack(images:list[Tensor]) -> tuple[Tensor, list]:
 class UnpairedDL(DataLoader):
     "fastai `DataLoader` of batches (A, B): plain float tensors (N, C, H, W) in [-1, 1]."
     rank,world = 0,1 # of the processes that share an epoch
+    order:list = [] # of the pass: pairs of image numbers
+    first = 0 # batches that the next pass leaves out
     def __len__(self) -> int: return math.ceil(self.n/(self.bs*self.world))
-    def get_idxs(self) -> list:
-        def order(n:int, total:int) -> list:
-            rounds = [self.rng.sample(range(n), n) if self.shuffle else range(n) for _ in range(math.ceil(total/n))]
-            return [i for r in rounds for i in r][:total]
-        pairs = list(zip(order(len(self.dataset.A), self.n), order(len(self.dataset.B), self.n)))
-        return share_of_epoch(pairs, self.bs, self.rank, self.world)
+    def _walk(self, n:int) -> list:
+        "Numbers of `n` images for a pass, round after round, each in an order of its own."
+        rounds = [self.rng.sample(range(n), n) if self.shuffle else range(n) for _ in range(math.ceil(self.n/n))]
+        return [i for r in rounds for i in r][:self.n]
+
+    def get_idxs(self) -> Iterator:
+        pairs = list(zip(self._walk(len(self.dataset.A)), self._walk(len(self.dataset.B))))
+        self.order = share_of_epoch(pairs, self.bs, self.rank, self.world)
+        return self._rest()
+
+    def resume_from(self,
+        batch:int, # of the next pass: the first one that is made
+        ready:Callable[[], object] # called before it is made
+    ) -> None:
+        "Let the next pass draw its order as always and begin in the middle of it."
+        self.first,self.ready = batch,ready
+
+    def _rest(self) -> Iterator:
+        first,self.first = self.first,0
+        if first: self.ready()
+        yield from self.order[first*self.bs:]
+
     def create_batch(self, b:list) -> tuple: return *_stack([o[0] for o in b]),*_stack([o[1] for o in b])
     def batch_of(self, pairs:list) -> tuple[Tensor, Tensor]:
         "The images with these pairs of numbers, as a batch."

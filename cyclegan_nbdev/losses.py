@@ -79,7 +79,6 @@ class CycleGANLoss(nn.Module):
 # %% ../nbs/03_losses.ipynb #e600b596
 class ImagePool:
     "A buffer of generated images."
-    resumed = ('images',) # what a resumed run needs
     images:list[Tensor] # (C, H, W) each
     def __init__(self, size:int) -> None: # images kept; 0 turns the pool off
         self.size = size
@@ -98,3 +97,8 @@ class ImagePool:
                 self.images[i],image = image.clone(),self.images[i]
             shown.append(image)
         return torch.stack(shown)
+
+    def state_dict(self) -> dict: return dict(images=list(self.images))
+    def load_state_dict(self, state:dict) -> None:
+        self.images = list(state['images'])
+        if not all(isinstance(x, Tensor) for x in self.images): raise TypeError('a pool holds tensors')

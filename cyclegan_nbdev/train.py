@@ -11,6 +11,7 @@ import os, random, re, shutil, subprocess, sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from functools import partial
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,9 @@ import torch
 from fastai.callback.core import Callback, CancelValidException
 from fastai.callback.schedule import ParamScheduler
 from fastai.data.core import DataLoaders
-from fastai.learner import AvgSmoothLoss, Learner
+from fastai.learner import Learner
 from fastai.metrics import ValueMetric
 from fastai.optimizer import OptimWrapper
-from fastai.torch_core import to_detach
 from fastcore.foundation import L
 from fastcore.imports import IN_NOTEBOOK
 from IPython.display import Markdown, display
@@ -37,20 +37,20 @@ from .io.scenes import make_demo_scenes
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
 from .metrics.distances import DISTANCES
 from .metrics.scores import METRICS
-from .networks import architecture, build_network, init_weights
-from .run.callbacks import (EMACallback, HistoryCallback, ProfilerCallback, SaveCallback,
+from .networks import Network, architecture, build_network, init_weights
+from .run.callbacks import (EMACallback, HistoryCallback, ProfilerCallback, SaveCallback, check_logger,
                                           logger_callbacks)
-from .run.folder import STATE, FiniteCallback, RunFolder, TrainingError, memory_errors, stop_signals
+from .run.folder import FiniteCallback, Run, RunFolder, TrainingError, memory_errors, stop_signals
 from .run.learner import CycleGANLearner
 from .run.monitor import MonitorCallback
-from .run.resume import (StateCallback, confirmed, find_state, named_files, resumed_options,
-                                       save_config, with_absolute_paths)
+from .run.resume import (StateCallback, confirmed, find_state, named_files, random_states,
+                                       resumed_options, save_config, set_random_states, with_absolute_paths)
 from .run.validate import ScoreCallback, read_scores, reconstruct, score_text
 from .system.devices import keep_freed_memory, pick_device, seed_everything
 from .system.files import read_numbers
 from .system.graphs import capture_passes, compile_parts
-from .system.ranks import (LAUNCHER, first_then_others, join_ranks, launched_precision, mean_of_ranks,
-                                         most, process_group, rank, world)
+from .system.ranks import (LAUNCHER, first_then_others, join_ranks, launched_precision, local_device,
+                                         mean_of_ranks, most, process_group, rank, world)
 
 # %% ../nbs/04_train.ipynb #ddfa9a44
 def frozen_discriminator(
@@ -72,7 +72,6 @@ def run_together(
 # %% ../nbs/04_train.ipynb #f60a8213
 class CycleGAN(nn.Module):
     "Two generators, two discriminators and their image pools (paper, figure 3). Raises `OptionError`."
-    resumed = ('pool_A', 'pool_B') # what a resumed run needs beside the weights
     G_A:nn.Module # A to B
     G_B:nn.Module # B to A
     D_A:nn.Module # judges A
@@ -86,12 +85,12 @@ class CycleGAN(nn.Module):
         for role in ('G_A', 'G_B', 'D_A', 'D_B'): setattr(self, role, self._network(role))
         self.pool_A,self.pool_B = ImagePool(o.pool_size),ImagePool(o.pool_size)
 
-    def _network(self, role:str) -> nn.Module:
+    def _network(self, role:str) -> Network:
         o = self.o
         net = init_weights(build_network(architecture(o, role)), o.init_type, o.init_gain)
-        setattr(net, 'recompute', o.checkpoint_activations)
         path = getattr(o, f'{role}_ckpt')
-        if path: load_weights(net, path, f'{role}_ckpt', o.slope)
+        if path: net = load_weights(net, path, f'{role}_ckpt', o.slope)
+        net.recompute = o.checkpoint_activations
         return net
 
     def forward(self,
@@ -143,9 +142,12 @@ class CycleGAN(nn.Module):
 # %% ../nbs/04_train.ipynb #96f64786
 class CycleGANCallback(Callback):
     "Feeds (A, B) to the model and to the loss, and keeps the means of the losses over an epoch."
-    resumed = ('total', 'steps')
+    total:Tensor # losses of the epoch, added up
+    steps:int # in the epoch
     fitting = False # fastai sends before_fit for a mere validation, too
-    def before_train(self) -> None: self.total,self.steps,self.fitting = torch.zeros(()),0,True
+    def before_train(self) -> None:
+        self.total,self.steps = torch.zeros(()),0
+        self.fitting = True
     def after_train(self) -> None: self.total = mean_of_ranks(self.total)
     def after_fit(self) -> None: self.fitting = False
     def before_batch(self) -> None: self.learn.xb = self.learn.yb = tuple(x.as_subclass(Tensor) for x in self.xb + self.yb)
@@ -157,6 +159,10 @@ class CycleGANCallback(Callback):
         if self.fitting: raise CancelValidException
     def mean(self, name:str) -> float: return (self.total[LOSSES.index(name)]/self.steps).item()
 
+    def state_dict(self) -> dict: return dict(total=self.total, steps=self.steps)
+    def load_state_dict(self, state:dict) -> None:
+        self.total,self.steps = torch.as_tensor(state['total']),index(state['steps'])
+
 # %% ../nbs/04_train.ipynb #0ff4372c
 def lr_schedule(
     o:Options # `lr`, `lr_policy`, `n_epochs`, `max_epoch`
@@ -166,23 +172,6 @@ def lr_schedule(
         left = (1-pct)*o.max_epoch
         return o.lr if o.lr_policy == 'constant' else o.lr*min(1, left/max(o.max_epoch-o.n_epochs, 1e-9))
     return lr
-
-# %% ../nbs/04_train.ipynb #b954723f
-class _SmoothLoss(AvgSmoothLoss):
-    "fastai's running mean of the loss, which waits for the device at every step; this one at every few, unless `lr_find` asks."
-    val:Tensor
-    def __init__(self, every:int) -> None:
-        super().__init__()
-        self.every = every
-    def reset(self) -> None:
-        super().reset()
-        self.seen:Tensor|None = None
-    def accumulate(self, learn:Learner) -> None:
-        self.count += 1
-        self.val = self.beta*self.val + (1-self.beta)*to_detach(learn.loss.mean(), cpu=False)
-        if self.seen is None or self.count%self.every == 0 or hasattr(learn, 'lr_finder'): self.seen = (self.val/(1-self.beta**self.count)).cpu()
-    @property
-    def value(self) -> Tensor|None: return self.seen
 
 # %% ../nbs/04_train.ipynb #e9d538d2
 def _options_for(dls:object, o:object, given:dict) -> Options:
@@ -198,6 +187,7 @@ def cyclegan_learner(
     dls:DataLoaders, # batches (A, B) in [-1, 1], such as `unpaired_dls` gives
     o:Options|None=None, # options about networks, losses and optimizer; None: the defaults
     cbs:list|Callback|None=None, # more callbacks
+    gan:CycleGAN|None=None, # the networks; None: new ones
     path:str|Path|None=None, # where fastai saves models; None: the folder of `dls`
     model_dir:str|Path='models', # subfolder of `path` for `learn.save` and `learn.load`
     metrics:list|Callable|None=None, # more metrics, beside the losses
@@ -205,7 +195,7 @@ def cyclegan_learner(
 ) -> Learner:
     "A fastai `Learner` that trains CycleGAN. Raises `OptionError`."
     o = _options_for(dls, o, options)
-    gan = CycleGAN(o).to(dls.device)
+    gan = (gan or CycleGAN(o)).to(dls.device)
     on_gpu = next(gan.parameters()).is_cuda
     if on_gpu: gan.to(memory_format=torch.channels_last) # what tensor cores want
     else: keep_freed_memory()
@@ -214,14 +204,9 @@ def cyclegan_learner(
     callback = CycleGANCallback()
     adam = partial(OptimWrapper, opt=torch.optim.Adam, betas=(o.beta1, .999), fused=True, foreach=False)
     means = [ValueMetric(partial(callback.mean, k), k) for k in LOSSES]
-    learn = CycleGANLearner(dls, gan, CycleGANLoss(o), lr=o.lr, moms=(o.beta1,)*3, opt_func=adam,
-                            metrics=[*means, *L(metrics)], splitter=CycleGAN.parameter_groups,
-                            cbs=[callback, *L(cbs)], path=path, model_dir=model_dir)
-    recorder = learn.recorder
-    recorder.smooth_loss = _SmoothLoss(o.print_iter if on_gpu else 1)
-    recorder.train_metrics,recorder.valid_metrics = True,False
-    recorder.plot_loss = partial(recorder.plot_loss, with_valid=False) # there is no validation loss
-    return learn
+    return CycleGANLearner(dls, gan, CycleGANLoss(o), lr=o.lr, moms=(o.beta1,)*3, opt_func=adam,
+                           metrics=[*means, *L(metrics)], splitter=CycleGAN.parameter_groups,
+                           cbs=[callback, *L(cbs)], path=path, model_dir=model_dir, every=o.print_iter if on_gpu else 1)
 
 def fit(
     learn:Learner, # from `cyclegan_learner`
@@ -265,16 +250,17 @@ def train(
     o = with_absolute_paths(place_discriminators(Options.of(values)))
     if o.kd and not cbs: raise OptionError('kd', True, 'distillation is run by nbs/05_distill.ipynb or cyclegan_train')
     if o.device_num > 1 and world() == 1: return _launch(given, o)
-    with process_group(o.platform), RunFolder(o.outputs_dir) as run, memory_errors(o):
-        state = find_state(o, was_killed=bool(most(run.was_killed)[0]))
+    with process_group(o.platform), RunFolder(o.outputs_dir) as folder, memory_errors(o):
+        state = find_state(o, was_killed=bool(most(folder.was_killed)[0]))
         if state and state['epoch'] >= o.max_epoch: return _finished(o)
         # the first one's seed counts; and nobody goes on before all have looked for a state
-        seed = int(most(0 if rank() else _seed(o, state))[0])
-        learn = _train(o.replace(seed=seed), run, state, demo, cbs or [])
-    if learn.state.stopped: raise learn.state.stopped
+        seed = int(most(0 if rank() else _pick_seed(o, state))[0])
+        shared = Run(o.replace(seed=seed), folder.path, state)
+        learn = _train(shared, folder, demo, cbs or [])
+    if shared.stopped: raise shared.stopped
     return learn
 
-def _seed(o:Options, state:dict|None) -> int:
+def _pick_seed(o:Options, state:dict|None) -> int:
     if state: return state['options']['seed']
     if o.seed is not None: return o.seed
     return random.SystemRandom().randrange(2**32) if o.use_random else 0
@@ -323,47 +309,60 @@ def _new_demo(folder:Path, size:int) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     return make_demo_scenes(folder, size)
 
-def _train(o:Options, run:RunFolder, state:dict|None, demo:dict, cbs:list) -> Learner:
-    device,folder = pick_device(o.platform, int(os.environ.get('LOCAL_RANK', o.device_id))),run.path
+def _train(shared:Run, folder:RunFolder, demo:dict, cbs:list) -> Learner:
+    "The run in this process."
+    o,state = shared.o,shared.state
+    device = pick_device(o.platform, local_device(o.device_id))
     say = (lambda *words: None) if rank() else print
     seed = o.seed or 0 # `train` has drawn it
+
+    # networks, scores and logger first: what is wrong with them is noticed before anything is written
+    seed_everything((seed + rank()) % 2**32, deterministic=not o.use_random)
+    gan = CycleGAN(o)
+    drawn = random_states()
+    score = ScoreCallback(shared)
+    check_logger(o)
+
+    # the data, and the folder; the loaders of all processes draw the same orders
     seed_everything(seed, deterministic=not o.use_random)
-    CycleGAN(o) # a wrong checkpoint is noticed before anything is written
-    score = ScoreCallback(folder, o) # so are a wrong palette and missing weights
     if o.dataroot:
         dls = unpaired_dls(o, device, say=say)
         score.images(o.dataroot, dls.valid)
-    run.begin(state, {k:v for k,v in named_files(o).items() if k != 'cache_dir'})
+    folder.begin(state, {k:v for k,v in named_files(o).items() if k != 'cache_dir'})
     if not o.dataroot:
-        if not state: first_then_others(lambda: rank() == 0 and _new_demo(folder/'demo_scenes', o.image_size))
-        dls = unpaired_dls(o.replace(dataroot=str(folder/'demo_scenes')), device)
-        score.images(folder/'demo_scenes', dls.valid)
+        scenes = shared.folder/'demo_scenes'
+        if not state: first_then_others(lambda: rank() == 0 and _new_demo(scenes, o.image_size))
+        dls = unpaired_dls(o.replace(dataroot=str(scenes)), device)
+        score.images(scenes, dls.valid)
     for line in _notices(o, dls.train.n, device, demo): say(line)
-    seed_everything((seed + rank()) % 2**32, deterministic=not o.use_random)
+
+    # the learner
+    finite = FiniteCallback(shared, 1 if device.type == 'cpu' else o.print_iter)
     average = [EMACallback(o.ema)] if o.ema else []
-    finite = FiniteCallback(1 if device.type == 'cpu' else o.print_iter)
-    learn = cyclegan_learner(dls, o, [HistoryCallback(folder, o.print_iter), *average, *cbs, finite,
-                                      StateCallback(folder/STATE, o, state)])
+    set_random_states(drawn)
+    learn = cyclegan_learner(dls, o, [HistoryCallback(shared), *average, *cbs, finite, StateCallback(shared)], gan)
     if rank() == 0:
-        if not state: save_config(folder, o) # a run that continues writes it when all it needs is there
+        if not state: save_config(shared.folder, o) # a run that continues writes it when all it needs is there
         learn.metrics += score.metrics
-        profiler = [ProfilerCallback(folder)] if o.need_profiler else []
-        learn.add_cbs([MonitorCallback(folder, o), score, SaveCallback(folder, o), *profiler, *logger_callbacks(o, folder)])
+        profiler = [ProfilerCallback(shared.folder)] if o.need_profiler else []
+        loggers = logger_callbacks(o, shared.folder)
+        learn.add_cbs([MonitorCallback(shared), score, SaveCallback(shared), *profiler, *loggers])
     join_ranks(learn, device.type == 'cpu')
-    learn.path = folder
-    learn.gather_args = dict # W&B has the options from wandb.init; fastai 2.8.12 cannot log what it gathers (its issue 4173)
+    learn.path = shared.folder
+
+    # training
     live = (IN_NOTEBOOK or sys.stdout.isatty()) and rank() == 0 # elsewhere, as in a batch job's log, lines instead of a bar
     with ExitStack() as quiet:
         if not live:
             quiet.enter_context(learn.no_bar())
             quiet.enter_context(learn.no_logging())
-        with stop_signals() as learn.state.caught: fit(learn, o)
-    if learn.state.stopped: return learn
-    if (rows := score.rows):
+        with stop_signals(shared.caught): fit(learn, o)
+    if shared.stopped: return learn
+    if score.rows:
         k,words = ('mean_pixel_acc', 'photo → label pixel accuracy') if o.palette else (score.names[0], score.names[0])
-        before,after = (score_text(k, r[k]) for r in (rows[0], rows[-1]))
-        print(f"{words} on {rows[-1]['images']} test images: {before} before training, {after} after")
-    say(f'the run is in {folder}')
+        before,after = (score_text(k, r[k]) for r in (score.rows[0], score.rows[-1]))
+        print(f"{words} on {score.rows[-1]['images']} test images: {before} before training, {after} after")
+    say(f'the run is in {shared.folder}')
     return learn
 
 # %% ../nbs/04_train.ipynb #c052

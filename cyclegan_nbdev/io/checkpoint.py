@@ -226,12 +226,12 @@ def _differences(theirs:dict, ours:dict) -> list[str]:
     return [f'{k}={a.get(k)}, not {b.get(k)}' for k in (['kind'] if a['kind'] != b['kind'] else a) if k not in of_file and a.get(k) != b.get(k)]
 
 def load_weights(
-    net:Network, # from `build_network`; changed in place
+    net:Network, # from `build_network`, as the run's options ask for it
     path:str|Path, # a network file
     option:str, # the option that named the file, such as G_A_ckpt
     slope:float=.2 # of a discriminator whose file does not tell it
-) -> None:
-    "Load initial weights, and say what is assumed where the file does not tell. Raises `OptionError` where it does not fit."
+) -> Network: # the file's network, as the run trains it
+    "Read initial weights, and say what is assumed where the file does not tell. Raises `OptionError` where it does not fit."
     try: found,header = load_network(path, **dict(slope=slope) | net.arch)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
     check_role(path, header, option)
@@ -243,4 +243,4 @@ def load_weights(
         print(f"{path} does not tell its {', '.join(assumed)}; taken: {', '.join(f'{k}={theirs[k]}' for k in assumed)}")
     new = build_network(theirs | {k:v for k,v in net.arch.items() if k == 'need_dropout'})
     new.load_state_dict(dict(zip(new.state_dict(), found.state_dict().values()))) # dropout shifts names, not their order
-    net.__dict__ = new.train(net.training).__dict__ # the net becomes the file's
+    return new.train(net.training)

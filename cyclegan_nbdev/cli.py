@@ -200,6 +200,7 @@ def report(argv:list|None=None) -> None:
 def _show_report(r:Any) -> None:
     if int(os.environ.get('RANK', 0)): return # the first process speaks for all
     print(r)
+    if r.done: print('next: --pairs True puts each input beside its result; cyclegan_app shows both in a browser')
     for path,why in r.failed.items(): print(one_line(f'{path}: {why}'), file=sys.stderr)
     if r.failed: raise DataError(f'{len(r.failed)} of {len(r.failed) + len(r.done) + len(r.skipped)} images failed')
 

@@ -16,7 +16,7 @@ from .core import OptionError, Options
 from .system.files import atomic_path, place
 from .metrics.distances import Distances, feature_distances, load_extractor
 from .io.palette import Palette
-from .predict import newest_generators, predict
+from .predict import predict, run_generators
 from .metrics.scores import METRICS, Confusion, FolderScores, Scores, match_files, plot_confusion, score_folders, scores_table, strange_text, worst_images
 
 # %% ../nbs/07_evaluate.ipynb #c009
@@ -65,9 +65,9 @@ class Evaluation:
 # %% ../nbs/07_evaluate.ipynb #c014
 def _translated(run_dir:str, o:Options, progress:bool) -> tuple[Path, Path, Path|None]:
     "Folders of a run's true label maps and of those that its generator makes; the generator's file."
-    root,best = place(o.dataroot or Path(run_dir)/'demo_scenes'),Path(run_dir)/'ckpt/G_A_best.safetensors'
+    root = place(o.dataroot or Path(run_dir)/'demo_scenes')
     if not isinstance(root, Path): raise OptionError('run_dir', str(run_dir), f'was trained on {root}; give what is there on a disk as cityscapes_dir, and as result_dir what cyclegan_predict makes')
-    G_A = best if best.exists() else newest_generators(run_dir)['G_A']
+    G_A = run_generators(run_dir)['G_A']
     match_files(root/'testA', root/'testB') # what is not paired is told before it is translated
     predict(input=[str(root/'testA')], G_A_ckpt=str(G_A), outputs_dir=str(Path(run_dir)/'evaluation'), image_size=o.image_size, format='png', overwrite=True, platform=o.platform, progress=progress)
     return root/'testB',Path(run_dir)/'evaluation/predict/fake_B',G_A

@@ -29,7 +29,7 @@ from .io.scenes import street_scene
 from .io.mindir import run_mindir, write_mindir
 from .io.pictures import read_picture
 from .networks import Network, in_planes
-from .predict import reflected
+from .predict import DIRECTIONS, reflected, run_generators
 
 # %% ../nbs/08_export.ipynb #378b2ac3
 class Pixels(nn.Module):
@@ -44,7 +44,8 @@ class Pixels(nn.Module):
         x = image.permute(0, 3, 1, 2).float()/127.5 - 1
         d = self.size_divisor
         h,w = x.shape[2:]
-        H = torch.sym_max((h+d-1)//d*d, 8) # as `padded_size`, in sums of positive numbers: ONNX divides towards zero
+        # as `padded_size`, in sums of positive numbers: ONNX divides towards zero
+        H = torch.sym_max((h+d-1)//d*d, 8)
         W = torch.sym_max((w+d-1)//d*d, 8)
         y = self.net(x[:,:,reflected(h, H)][...,reflected(w, W)])
         rows = torch.arange(h) + (H-h)//2 # gathered: a slice would fix whether anything is cut off
@@ -55,7 +56,7 @@ class Pixels(nn.Module):
 # %% ../nbs/08_export.ipynb #b822dc4a
 def program(
     net:Network|Pixels, # a generator, or `Pixels` around one; in evaluation mode
-    most:int|None=None # largest side in pixels, for runtimes that plan their memory: batches of at most 4, and no `Pixels`
+    most:int|None=None # largest side in pixels, for runtimes that plan their memory (batches of at most 4, no `Pixels`)
 ) -> torch.export.ExportedProgram:
     "The computation of a generator, for any batch and size."
     d = net.size_divisor
@@ -67,7 +68,7 @@ def program(
         limits = dict(min=max(8//d, 1), max=most and max(most//d, 5))
         sides = {2:d*Dim('height', **limits), 3:d*Dim('width', **limits)}
     batch = Dim('batch', max=most and 4)
-    # sides of 1 are sizes like any other: without this the graph would be made for 2 and more
+    # without this the graph would be made for sides of 2 and more
     any_size = _config.patch(backed_size_oblivious=True) # type: ignore[attr-defined]
     with torch.no_grad(), any_size:
         return torch.export.export(net, (x,), dynamic_shapes=({0:batch} | sides,),
@@ -325,11 +326,11 @@ def _check_packages(o:ExportOptions) -> None:
 
 def _check_export(o:ExportOptions) -> None:
     "Raise `OptionError` where this cannot be done."
-    if not (o.G_A_ckpt or o.G_B_ckpt):
-        raise OptionError('G_A_ckpt', None, 'give a network file as G_A_ckpt (A to B), as G_B_ckpt (B to A), or both')
-    if o.file_format not in FORMATS:
-        reason = f'MindSpore makes it on Ascend devices only; allowed: {", ".join(FORMATS)}'
-        raise OptionError('file_format', o.file_format, reason)
+    if not (o.G_A_ckpt or o.G_B_ckpt or o.run_dir):
+        raise OptionError('G_A_ckpt', None, 'give a network file as G_A_ckpt (A to B), as G_B_ckpt (B to A), or both; '
+                          'or the folder of a run as run_dir')
+    if o.run_dir and (o.G_A_ckpt or o.G_B_ckpt):
+        raise OptionError('run_dir', o.run_dir, 'give it, or G_A_ckpt and G_B_ckpt')
     if o.mindspore_python and not shutil.which(o.mindspore_python):
         raise OptionError('mindspore_python', o.mindspore_python, 'no such program')
     _check_packages(o)
@@ -406,8 +407,9 @@ def export(
     "Write generators in another format, compared with the originals. Raises `OptionError` or `DataError`."
     o = ExportOptions.of(given)
     _check_export(o)
-    ways = ('AtoB', 'G_A_ckpt', o.G_A_ckpt), ('BtoA', 'G_B_ckpt', o.G_B_ckpt)
-    nets = {way:_generator(path, option) for way,option,path in ways if path}
+    ckpts:dict[str, Any] = run_generators(o.run_dir) if o.run_dir else dict(G_A=o.G_A_ckpt, G_B=o.G_B_ckpt)
+    if o.run_dir: print('networks:', ', '.join(map(str, ckpts.values())))
+    nets = {way:_generator(ckpts[role], f'{role}_ckpt') for way,role in DIRECTIONS.items() if ckpts[role]}
     parent,reports = Path(o.file_name).parent,{}
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -420,4 +422,8 @@ def export(
     except OSError as e: raise DataError(f'{o.file_name}: cannot be written ({e.strerror or e})') from None
     for r in reports.values():
         print(f"{parent/r['file']}: {r['bytes']/1e6:.2f} MB, {r['takes']}\n{comparison_table(r['compared'])}")
+    written = [parent/r['file'] for r in reports.values()]
+    print('written:', ', '.join(f'{f}, {f}.json' for f in written))
+    runner = FORMATS[o.file_format][2].__name__
+    print(f"next: cyclegan_nbdev.export.{runner}('{written[0]}') runs it from Python")
     return reports

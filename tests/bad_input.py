@@ -299,6 +299,10 @@ def arrays():
                    'whole numbers':np.zeros((4, 4, 3), np.int64), 'true or false':np.zeros((4, 4, 3), bool), 'a tensor of four channels':torch.zeros(4, 8, 8),
                    'a tensor of whole numbers':torch.zeros(3, 8, 8, dtype=torch.int64), 'no rows':np.zeros((0, 4, 3), np.uint8), 'an empty tensor':torch.zeros(0, 3, 8, 8), 'no columns':torch.zeros(3, 8, 0),
                    'NaN':np.full((4, 4, 3), np.nan, np.float32)}.items(): raises(f'Translator of {name}', lambda x=x: t(x), DataError)
+    outside = {'floats of 0 to 255':np.full((4, 4, 3), 200.), 'an array in [-1, 1]':np.full((4, 4, 3), -.5),
+               'a tensor in [-1, 1]':torch.full((3, 8, 8), -.5)}
+    for name,x in outside.items():
+        raises(f'Translator of {name}', lambda x=x: t(x), DataError, 'wanted floating point in [0, 1]')
     for x in (np.zeros((1, 1), np.uint8), np.zeros((5, 3, 4), np.uint16), torch.zeros(2, 3, 1, 9), torch.zeros(3, 6, 6, dtype=torch.uint8)):
         gives(f'Translator of {tuple(x.shape)} {x.dtype}', lambda x=x: None if (y := t(x)).dtype == x.dtype and y.shape[:2] == x.shape[:2] else f'{y.shape} {y.dtype}')
 

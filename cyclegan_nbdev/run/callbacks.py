@@ -16,6 +16,7 @@ import torch
 from ..data import result_rows
 from fastai.callback.core import Callback
 from fastai.torch_core import get_model
+from fastcore.imports import IN_NOTEBOOK
 from PIL import Image
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -119,6 +120,7 @@ class HistoryCallback(RunCallback):
         elif time.perf_counter() - self.told > self.patience: self._tell((self.total/self.steps).tolist())
     def after_train(self) -> None:
         if self.steps: self._end_window()
+        if IN_NOTEBOOK and hasattr(self.learn, 'progress'): print(self.progress_line, flush=True) # a log has no bar
 
     def _start_window(self) -> None:
         self.total,self.steps = torch.zeros(()),0
@@ -134,11 +136,12 @@ class HistoryCallback(RunCallback):
     def _tell(self, means:list) -> None:
         "Show the losses."
         losses = ' '.join(f'{k} {v:.2f}' for k,v in zip(self.loss_func.parts, means))
+        ms = self._ms()
+        left = (self.n_epoch*len(self.dls.train) - self.step)*ms/1000
+        at = f'epoch {self.epoch+1}/{self.n_epoch}, step {self.step}, {ms:.0f} ms/step, {left/60:.1f} min left'
+        self.progress_line = f'{at}: {losses}'
         if hasattr(self.learn, 'progress'): self.progress.pbar.comment = losses
-        elif rank() == 0:
-            left = (self.n_epoch*len(self.dls.train) - self.step)*self._ms()/1000
-            at = f'epoch {self.epoch+1}/{self.n_epoch}, step {self.step}, {self._ms():.0f} ms/step'
-            print(f'{at}, {left/60:.1f} min left: {losses}', flush=True)
+        elif rank() == 0: print(self.progress_line, flush=True)
         self.told = time.perf_counter()
         self.patience = 60.
 

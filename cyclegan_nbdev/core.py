@@ -134,7 +134,7 @@ class RunOptions:
         lo=0, hi=2**32-1)
     print_iter:int = option(100, 'steps between two lines of history.csv', lo=1)
     save_checkpoint_epochs:int = option(1, 'epochs between two checkpoints of the four networks', lo=1)
-    keep_checkpoints:int|None = option(None, 'checkpoints of the networks kept, the newest ones; None: all', lo=1)
+    keep_checkpoints:int = option(1, 'epochs whose networks are kept: the newest ones, beside the best; 0: all', lo=0)
     resume:bool|None = option(None,
         'True: continue the run in outputs_dir with its options; None: if this command began it; False: start over')
     save_state_minutes:float = option(10.,
@@ -213,6 +213,8 @@ class NetworkOptions:
     G_B_ckpt:str|None = option(None, 'network file with initial weights of G_B, which maps B to A')
     D_A_ckpt:str|None = option(None, 'network file with initial weights of D_A, which judges domain A')
     D_B_ckpt:str|None = option(None, 'network file with initial weights of D_B, which judges domain B')
+    start_from:str|None = option(None, 'begin a new run from the four networks of this run folder, with its options where none '
+        'are given: RUN (the newest), RUN@best or RUN@12 (an epoch that it has kept)')
 
 # %% ../nbs/00_core.ipynb #c017
 @dataclass(frozen=True)
@@ -408,7 +410,6 @@ class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOpti
     def __post_init__(self) -> None:
         if str(self.model) not in MODELS: load_generators()
         super().__post_init__()
-        object.__setattr__(self, 'n_epochs', min(self.n_epochs, self.max_epoch))
         if self.widths: object.__setattr__(self, 'ngf', parse_widths(self.widths)[0])
         _check_together(self)
 

@@ -11,7 +11,7 @@ UV := $(shell command -v uv 2>/dev/null)
 
 demo: $(VENV)/.installed
 	$(BIN)/cyclegan_train --platform CPU --outputs_dir outputs $(ARGS)
-	@echo "look at outputs/imgs: the _grid.png of each epoch shows A -> B -> A and B -> A -> B"
+	@$(BIN)/cyclegan_report outputs
 
 test: $(VENV)/.ready
 	$(BIN)/python scripts/check.py

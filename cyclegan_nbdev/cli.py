@@ -194,7 +194,10 @@ def report(argv:list|None=None) -> None:
     from cyclegan_nbdev.tools.report import report
     p = _Parser(prog='cyclegan_report', description='Write a run as one page that needs nothing else: report.html in its folder.')
     p.add_argument('run_dir', type=_text, help='the folder of a run, whole or not')
-    _run(p, argv, lambda args: print(report(args['run_dir'])))
+    def do(args:dict) -> None:
+        print(report(args['run_dir']))
+        print(f'next: open it in a browser, or try the networks: cyclegan_app --run_dir {args["run_dir"]}')
+    _run(p, argv, do)
 
 # %% ../nbs/10_cli.ipynb #c014
 def _show_report(r:Any) -> None:
@@ -223,7 +226,12 @@ def compare(argv:list|None=None) -> None:
 def evaluate(argv:list|None=None) -> None:
     "Console command `cyclegan_evaluate`."
     from cyclegan_nbdev.evaluate import evaluate
-    _command('cyclegan_evaluate', evaluate, argv, print)
+    def show(e:Any) -> None:
+        print(e)
+        files = 'results.txt', 'results.json', 'confusion.png', 'worst.png'
+        print('written:', *(e.folder/f'evaluation_{name}' for name in files))
+        print(f'next: look at {e.folder/"evaluation_worst.png"}; cyclegan_report RUN makes a page of a run and its scores')
+    _command('cyclegan_evaluate', evaluate, argv, show)
 
 # %% ../nbs/10_cli.ipynb #03c05f36
 def export(argv:list|None=None) -> None:

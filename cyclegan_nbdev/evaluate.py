@@ -40,6 +40,7 @@ class Evaluation:
     scores:FolderScores # all that was counted
     distances:Distances|None # where an extractor was given
     protocol:dict # what was compared with what, and how
+    folder:Path|None=None # where the results were written
 
     def as_dict(self) -> dict:
         c,names = self.scores.confusion,self.scores.confusion.palette.names
@@ -101,7 +102,8 @@ def evaluate(
     distances = None if net is None else feature_distances(made, real_dir or true, net, progress)
     e = Evaluation(r, distances, dict(true=str(true), generated=str(made), generator=G_A and str(G_A), palette=str(palette), images=len(r.matched.pairs), missing=r.matched.missing, extra=r.matched.extra,
                            resized=r.resized, size_differs=size_differs, ceiling=f'JPEG, quality {quality}', strange=r.strange))
-    to = lambda name: atomic_path(Path(outputs_dir or run_dir or '.')/f'evaluation_{name}')
+    e.folder = Path(outputs_dir or run_dir or '.')
+    to = lambda name: atomic_path(e.folder/f'evaluation_{name}')
     with to('results.txt') as tmp: tmp.write_text(results_text(r.confusion), encoding='utf-8')
     with to('results.json') as tmp: tmp.write_text(json.dumps(e.as_dict(), indent=1), encoding='utf-8')
     with to('worst.png') as tmp: worst_images(r).save(tmp)

@@ -331,9 +331,6 @@ def _check_export(o:ExportOptions) -> None:
                           'or the folder of a run as run_dir')
     if o.run_dir and (o.G_A_ckpt or o.G_B_ckpt):
         raise OptionError('run_dir', o.run_dir, 'give it, or G_A_ckpt and G_B_ckpt')
-    if o.file_format not in FORMATS:
-        reason = f'MindSpore makes it on Ascend devices only; allowed: {", ".join(FORMATS)}'
-        raise OptionError('file_format', o.file_format, reason)
     if o.mindspore_python and not shutil.which(o.mindspore_python):
         raise OptionError('mindspore_python', o.mindspore_python, 'no such program')
     _check_packages(o)

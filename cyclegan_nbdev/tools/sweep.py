@@ -238,7 +238,8 @@ def run_sweep(
     table = _results(folder, runs)
     print(table.to_string(index=False))
     print(f'{folder/"table.csv"} has this table, {folder/"sweep.png"} the curves and samples')
-    print(f'each run has a folder and a notebook in {folder}; a page of one: cyclegan_report {folder/[*runs][0]}')
+    print(f'each run has a notebook and a folder in {folder}')
+    print(f'next: cyclegan_report {folder/[*runs][0]} makes a page of a run')
     if failed:
         advice = f'{", ".join(failed)}; run the same command again to retry them'
         raise RunFailed(f'{len(failed)} of {len(share)} runs failed, {advice}')

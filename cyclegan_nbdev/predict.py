@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['DIRECTIONS', 'RECORD', 'LOSSY', 'FORMATS', 'PAD_MODES', 'reflected', 'padded_size', 'Translator', 'find_inputs',
-           'Report', 'read_record', 'translate_files', 'predict', 'newest_generators', 'run_generators']
+           'Report', 'read_record', 'translate_files', 'predict']
 
 # %% ../nbs/06_predict.ipynb #c003
-import glob, hashlib, json, math, os, re, time
+import glob, hashlib, json, math, os, time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -24,7 +24,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from .io.checkpoint import check_role, load_network
+from .io.checkpoint import check_role, load_network, run_generators
 from .core import CycleGANError, DataError, OptionError, counted, read_text
 from .system.files import is_folder, place
 from .system.devices import keep_freed_memory, pick_device
@@ -613,25 +613,3 @@ def predict(
             seconds = max(r.seconds for r in reports)
             total = replace(sum(reports, Report()), seconds=seconds, folders=folders)
         return from_first(total if reports else None)
-
-# %% ../nbs/06_predict.ipynb #69fdcabf
-def newest_generators(
-    run_dir:str|Path # a run folder
-) -> dict: # G_A and G_B: network file
-    "The generators of the newest epoch that has both, averaged ones first. Raises `OptionError`."
-    found:dict[tuple, dict] = {}
-    for f in (Path(run_dir)/'ckpt').glob('G_[AB]*.safetensors'):
-        m = re.fullmatch(r'(G_[AB])(_ema)?_(\d+)', f.stem)
-        if m: found.setdefault((int(m[3]), bool(m[2])), {})[m[1]] = f
-    complete = [k for k in found if len(found[k]) == 2]
-    if not complete:
-        reason = 'no generators in its subfolder ckpt; give the outputs_dir of a run that finished an epoch'
-        raise OptionError('run_dir', str(run_dir), reason)
-    return {role:found[max(complete)][role] for role in ('G_A', 'G_B')}
-
-def run_generators(
-    run_dir:str|Path # a run folder
-) -> dict: # G_A and G_B: network file
-    "The generators of a run's best epoch if it has them, else of its newest. Raises `OptionError`."
-    best = {role:Path(run_dir)/f'ckpt/{role}_best.safetensors' for role in ('G_A', 'G_B')}
-    return best if all(f.is_file() for f in best.values()) else newest_generators(run_dir)

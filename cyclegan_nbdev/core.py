@@ -134,7 +134,7 @@ class RunOptions:
         lo=0, hi=2**32-1)
     print_iter:int = option(100, 'steps between two lines of history.csv', lo=1)
     save_checkpoint_epochs:int = option(1, 'epochs between two checkpoints of the four networks', lo=1)
-    keep_checkpoints:int|None = option(None, 'checkpoints of the networks kept, the newest ones; None: all', lo=1)
+    keep_checkpoints:int = option(1, 'epochs whose networks are kept: the newest ones, beside the best; 0: all', lo=0)
     resume:bool|None = option(None,
         'True: continue the run in outputs_dir with its options; None: if this command began it; False: start over')
     save_state_minutes:float = option(10.,
@@ -169,6 +169,9 @@ class DataOptions:
     flip:bool = option(True,
         'mirror every second training image; False where left and right differ, as in text or anatomy')
     rotate:bool = option(False, 'turn training images by 0, 90, 180 or 270 degrees, for aerial photos and microscopy')
+    resize_A:str = option('bilinear', 'how images of A are resized; nearest invents no colours, for label maps',
+        ('bilinear', 'nearest'))
+    resize_B:str = option('bilinear', 'how images of B are resized, likewise', ('bilinear', 'nearest'))
     cache_dir:str|None = option(None, 'folder of the decoded-image cache; None: ~/.cache/cyclegan_nbdev')
     colour_profile:str = option('sRGB',
         'images with a colour profile: sRGB converts their colours, keep takes the numbers as they are',
@@ -213,6 +216,8 @@ class NetworkOptions:
     G_B_ckpt:str|None = option(None, 'network file with initial weights of G_B, which maps B to A')
     D_A_ckpt:str|None = option(None, 'network file with initial weights of D_A, which judges domain A')
     D_B_ckpt:str|None = option(None, 'network file with initial weights of D_B, which judges domain B')
+    start_from:str|None = option(None, 'begin a new run from the four networks of this run folder, with its options where none '
+        'are given: RUN (the newest), RUN@best or RUN@12 (an epoch that it has kept)')
 
 # %% ../nbs/00_core.ipynb #c017
 @dataclass(frozen=True)
@@ -248,10 +253,11 @@ class DistillOptions:
     from_teacher:bool = option(False, 'start from the most important channels of the teachers')
     GT_A_ckpt:str|None = option(None, 'network file of the teacher that maps A to B')
     GT_B_ckpt:str|None = option(None, 'network file of the teacher that maps B to A')
-    t_ngf:int = option(64, "the teachers' ngf", lo=1)
-    t_gl_num:int = option(9, "the teachers' gl_num", lo=1)
-    t_slope:float = option(0.2, "the teachers' slope", lo=0, hi=1)
-    t_norm_mode:str = option('instance', "the teachers' norm_mode", ('batch', 'instance'))
+    teacher_run:str|None = option(None, 'run folder of both teachers, instead of GT_A_ckpt and GT_B_ckpt: its best generators, else its newest')
+    t_ngf:int|None = option(None, "the teachers' ngf, as a check; None: what their files say", lo=1)
+    t_gl_num:int|None = option(None, "the teachers' gl_num, as a check; for a file that does not tell it, what it is", lo=1)
+    t_slope:float|None = option(None, "the teachers' slope, as a check; for a file that does not tell it, what it is", lo=0, hi=1)
+    t_norm_mode:str|None = option(None, "the teachers' norm_mode, as a check; None: what their files say", ('batch', 'instance'))
 
 # %% ../nbs/00_core.ipynb #352e9a34
 @dataclass(frozen=True)
@@ -372,8 +378,14 @@ def _check_network(o:'Options') -> None:
 
 def _check_distillation(o:'Options') -> None:
     "Raise `OptionError` where options about distillation do not fit each other."
-    if o.kd and not (o.GT_A_ckpt and o.GT_B_ckpt):
-        raise OptionError('kd', True, 'give both teachers, GT_A_ckpt and GT_B_ckpt')
+    given = [k for k in ('GT_A_ckpt', 'GT_B_ckpt') if getattr(o, k)]
+    if o.teacher_run and given:
+        reason = f'give it, or GT_A_ckpt and GT_B_ckpt (got {given[0]})'
+        raise OptionError('teacher_run', o.teacher_run, reason)
+    if o.kd and not o.teacher_run and len(given) < 2:
+        reason = 'give both teachers: the folder of their run as teacher_run, or GT_A_ckpt and GT_B_ckpt'
+        raise OptionError('kd', True, reason)
+    if o.teacher_run and not o.kd: raise OptionError('teacher_run', o.teacher_run, 'is for distillation: give kd=True')
     for k in ('lambda_feature', 'from_teacher'):
         if getattr(o, k) and not o.kd:
             raise OptionError(k, getattr(o, k), 'is for distillation: give kd=True and both teachers')
@@ -408,7 +420,6 @@ class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOpti
     def __post_init__(self) -> None:
         if str(self.model) not in MODELS: load_generators()
         super().__post_init__()
-        object.__setattr__(self, 'n_epochs', min(self.n_epochs, self.max_epoch))
         if self.widths: object.__setattr__(self, 'ngf', parse_widths(self.widths)[0])
         _check_together(self)
 

@@ -7,7 +7,7 @@ __all__ = ['frozen_discriminator', 'run_together', 'CycleGAN', 'CycleGANCallback
            'load_learner', 'train', 'plot_history', 'show_samples', 'show_options']
 
 # %% ../nbs/04_train.ipynb #9d66d586
-import os, random, re, shutil, subprocess, sys
+import os, random, re, subprocess, sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from functools import partial
@@ -33,18 +33,20 @@ from torch.func import functional_call
 from .core import DataError, OptionError, Options, check_file, with_demo
 from .data import unpaired_dls
 from .io.checkpoint import load_weights, place_discriminators
-from .io.scenes import make_demo_scenes
+from .io.scenes import renew_demo_scenes
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
 from .metrics.distances import DISTANCES
 from .metrics.scores import METRICS
 from .networks import Network, architecture, build_network, init_weights
 from .run.callbacks import (EMACallback, HistoryCallback, ProfilerCallback, SaveCallback, check_logger,
                                           logger_callbacks)
-from .run.folder import FiniteCallback, Run, RunFolder, TrainingError, memory_errors, stop_signals
+from .run.folder import (FiniteCallback, Run, RunFolder, TrainingError, memory_errors, run_networks,
+                                       stop_signals)
 from .run.learner import CycleGANLearner
 from .run.monitor import MonitorCallback
 from .run.resume import (StateCallback, confirmed, find_state, named_files, random_states,
-                                       resumed_options, save_config, set_random_states, with_absolute_paths)
+                                       resumed_options, save_config, set_random_states, start_networks, started_options,
+                                       with_absolute_paths)
 from .run.validate import ScoreCallback, read_scores, reconstruct, score_text
 from .system.devices import keep_freed_memory, pick_device, seed_everything
 from .system.files import read_numbers
@@ -170,7 +172,8 @@ def lr_schedule(
     "Learning rate as a function of the share of training done, 0 to 1."
     def lr(pct:float) -> float:
         left = (1-pct)*o.max_epoch
-        return o.lr if o.lr_policy == 'constant' else o.lr*min(1, left/max(o.max_epoch-o.n_epochs, 1e-9))
+        if o.lr_policy == 'constant' or o.n_epochs >= o.max_epoch: return o.lr
+        return o.lr*min(1, left/(o.max_epoch - o.n_epochs))
     return lr
 
 # %% ../nbs/04_train.ipynb #e9d538d2
@@ -222,18 +225,11 @@ def load_learner(
     **changes:Any # options to change, such as `dataroot`: other images for the same networks
 ) -> Learner: # `path` is the run folder
     "The learner of a run, with the networks of its last checkpoint. Raises `OptionError` or `DataError`."
-    folder,roles = Path(run_dir),('G_A', 'G_B', 'D_A', 'D_B')
-    names = [f.name for f in (folder/'ckpt').glob('*')]
-    def epochs_of(role:str) -> set[int]:
-        found = [re.fullmatch(rf'{role}_([0-9]+)\.safetensors', n) for n in names]
-        return {int(m[1]) for m in found if m}
-    epochs = set.intersection(*map(epochs_of, roles))
-    if not epochs: raise OptionError('run_dir', str(run_dir),
-        'has no networks in its subfolder ckpt; give the outputs_dir of a run that finished an epoch')
-    last = {f'{r}_ckpt': str(folder/f'ckpt/{r}_{max(epochs)}.safetensors') for r in roles}
+    folder = Path(run_dir)
+    networks = {f'{role}_ckpt':str(f) for role,f in run_networks(folder).items()}
     saved = Options.load(folder/'config.json').as_dict()
     confirmed({k:saved[k] for k in ('dataroot', 'cache_dir')}, changes, folder)
-    o = Options.of(saved | last | changes)
+    o = Options.of(saved | networks | changes)
     data = o.replace(dataroot=o.dataroot or str(folder/'demo_scenes'))
     learn = cyclegan_learner(unpaired_dls(data, pick_device(o.platform, o.device_id)), o)
     learn.path = folder
@@ -246,12 +242,12 @@ def train(
 ) -> Learner: # `path` is the run folder
     """Train CycleGAN as the options say and write the run folder. Raises `OptionError`, `DataError`, `TrainingError` or
     `Interrupted`."""
-    values,demo = with_demo(launched_precision() | resumed_options(given))
+    values,demo = with_demo(launched_precision() | started_options(resumed_options(given)))
     o = with_absolute_paths(place_discriminators(Options.of(values)))
     if o.kd and not cbs: raise OptionError('kd', True, 'distillation is run by nbs/05_distill.ipynb or cyclegan_train')
     if o.device_num > 1 and world() == 1: return _launch(given, o)
     with process_group(o.platform), RunFolder(o.outputs_dir) as folder, memory_errors(o):
-        state = find_state(o, was_killed=bool(most(folder.was_killed)[0]))
+        state = find_state(o)
         if state and state['epoch'] >= o.max_epoch: return _finished(o)
         # the first one's seed counts; and nobody goes on before all have looked for a state
         seed = int(most(0 if rank() else _pick_seed(o, state))[0])
@@ -268,15 +264,16 @@ def _pick_seed(o:Options, state:dict|None) -> int:
 def _networks_of(o:Options) -> Learner: return load_learner(o.outputs_dir, dataroot=o.dataroot, cache_dir=o.cache_dir)
 
 def _finished(o:Options) -> Learner:
-    "The networks of a run that was killed when all its epochs were saved."
+    "The networks of a run that has done all its epochs."
     if rank() == 0:
-        print(f'the run in {o.outputs_dir} had done all its {o.max_epoch} epochs when it was killed; it is finished')
+        print(f'the run in {o.outputs_dir} has done its {o.max_epoch} epochs: it is finished. To train on, add resume=True and a '
+              f'larger max_epoch; resume=False begins a new run')
     return _networks_of(o)
 
 def _launch(given:dict, o:Options) -> Learner:
     "The same run in `device_num` processes on this machine, by torchrun; then a `Learner` with what they learned."
-    with RunFolder(o.outputs_dir) as run: # what would be refused is refused once, here
-        state = find_state(o, run.was_killed)
+    with RunFolder(o.outputs_dir): # what would be refused is refused once, here
+        state = find_state(o)
     if state and state['epoch'] >= o.max_epoch: return _finished(o)
     words = [w for k,v in given.items() for w in (f'--{k}', str(v))]
     p = subprocess.Popen([sys.executable, '-c', LAUNCHER, str(os.getpid()), str(o.device_num), 'train', *words])
@@ -297,18 +294,13 @@ def _notices(o:Options, n:int, device:torch.device, demo:dict) -> Iterator[str]:
     if not o.dataroot:
         options = ' '.join(f'{k}={v}' for k,v in demo.items())
         yield f'no dataroot: training on generated street scenes, with {options}'
-    if o.lr_policy == 'linear' and o.n_epochs == o.max_epoch > 1:
-        yield (f'n_epochs is not below max_epoch={o.max_epoch}: the learning rate stays at {o.lr:g} to the end; '
+    if o.lr_policy == 'linear' and o.n_epochs >= o.max_epoch > 1:
+        yield (f'n_epochs={o.n_epochs} is not below max_epoch={o.max_epoch}: the learning rate stays at {o.lr:g} to the end; '
                f'n_epochs={o.max_epoch//2} lets it fall in the second half')
     if o.batch_size > n:
         yield f'batch_size={o.batch_size} is more than the {n} images of the larger domain: every step takes all {n}'
 
 # %% ../nbs/04_train.ipynb #c035d
-def _new_demo(folder:Path, size:int) -> Path:
-    "Draw the demo's scenes; those of a run that was stopped before it saved anything may be of another size."
-    shutil.rmtree(folder, ignore_errors=True)
-    return make_demo_scenes(folder, size)
-
 def _train(shared:Run, folder:RunFolder, demo:dict, cbs:list) -> Learner:
     "The run in this process."
     o,state = shared.o,shared.state
@@ -318,7 +310,7 @@ def _train(shared:Run, folder:RunFolder, demo:dict, cbs:list) -> Learner:
 
     # networks, scores and logger first: what is wrong with them is noticed before anything is written
     seed_everything((seed + rank()) % 2**32, deterministic=not o.use_random)
-    gan = CycleGAN(o)
+    gan = CycleGAN(o if state else start_networks(o))
     drawn = random_states()
     score = ScoreCallback(shared)
     check_logger(o)
@@ -331,7 +323,7 @@ def _train(shared:Run, folder:RunFolder, demo:dict, cbs:list) -> Learner:
     folder.begin(state, {k:v for k,v in named_files(o).items() if k != 'cache_dir'})
     if not o.dataroot:
         scenes = shared.folder/'demo_scenes'
-        if not state: first_then_others(lambda: rank() == 0 and _new_demo(scenes, o.image_size))
+        if not state: first_then_others(lambda: rank() == 0 and renew_demo_scenes(scenes, o.image_size))
         dls = unpaired_dls(o.replace(dataroot=str(scenes)), device)
         score.images(scenes, dls.valid)
     for line in _notices(o, dls.train.n, device, demo): say(line)
@@ -362,7 +354,8 @@ def _train(shared:Run, folder:RunFolder, demo:dict, cbs:list) -> Learner:
         k,words = ('mean_pixel_acc', 'photo → label pixel accuracy') if o.palette else (score.names[0], score.names[0])
         before,after = (score_text(k, r[k]) for r in (score.rows[0], score.rows[-1]))
         print(f"{words} on {score.rows[-1]['images']} test images: {before} before training, {after} after")
-    say(f'the run is in {shared.folder}')
+    say(f'the run is in {shared.folder}: networks in ckpt, samples in imgs\n'
+        f'try: cyclegan_report {shared.folder}, or cyclegan_predict --run_dir {shared.folder} --input photo.jpg')
     return learn
 
 # %% ../nbs/04_train.ipynb #c052

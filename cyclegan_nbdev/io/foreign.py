@@ -52,7 +52,8 @@ def _packed(buf:memoryview) -> Iterator[int]:
         yield n
 
 # %% ../../nbs/io/foreign.ipynb #c007
-DTYPES = dict(Float16=torch.float16, BFloat16=torch.bfloat16, Float32=torch.float32, Float64=torch.float64, Int32=torch.int32, Int64=torch.int64)
+DTYPES = dict(Float16=torch.float16, BFloat16=torch.bfloat16, Float32=torch.float32, Float64=torch.float64,
+              Int32=torch.int32, Int64=torch.int64)
 
 def read_mindspore(
     path:str|Path # a MindSpore .ckpt
@@ -70,8 +71,10 @@ def read_mindspore(
             dims = [n for k,v in tensor if k == 1 for n in ([v] if isinstance(v, int) else islice(_packed(v), 9))]
             t = dict(tensor)
             found.setdefault(name, (dims, DTYPES[str(t[2], 'utf8')], bytearray()))[2].extend(t[3])
-        return {k:torch.frombuffer(data, dtype=dtype).reshape([] if dims == [0] else dims) for k,(dims,dtype,data) in found.items()}
-    except KeyError as e: raise DataError(f'{path}: not a MindSpore checkpoint that can be read (no or unknown field {e})') from None
+        return {k:torch.frombuffer(data, dtype=dtype).reshape([] if dims == [0] else dims)
+                for k,(dims,dtype,data) in found.items()}
+    except KeyError as e:
+        raise DataError(f'{path}: not a MindSpore checkpoint that can be read (no or unknown field {e})') from None
     except (ValueError, TypeError, IndexError, RuntimeError) as e:
         raise DataError(f'{path}: not a whole MindSpore checkpoint ({why(e)})') from None
 
@@ -102,12 +105,12 @@ def _not_weights(path:Path, what:str) -> DataError:
 def is_safetensors(
     path:Path # a file that is there
 ) -> bool:
-    "Whether a file begins as a safetensors file does. Raises `DataError` where its table of tensors is longer than any network's."
+    "Whether a file begins as a safetensors file does. Raises `DataError` for a table of tensors that is too long."
     with path.open('rb') as f: head = f.read(16)
     size = int.from_bytes(head[:8], 'little')
     if head[8:9] != b'{' or head[:4] == b'PK\3\4': return False
     if size > MOST_TABLE:
-        raise DataError(f'{path}: its table of tensors has {size:,} bytes; expected at most {MOST_TABLE:,}, as networks have')
+        raise DataError(f'{path}: its table of tensors has {size:,} bytes; expected at most {MOST_TABLE:,}')
     return True
 
 
@@ -117,7 +120,9 @@ def _check_pickle(path:Path, f:BinaryIO, most:int=10**6) -> None:
     sizes,marks,memo = list[int](),list[int](),dict[Any, int]()
     for n,(op,arg,_) in enumerate(pickletools.genops(f)):
         takes = op.stack_before
-        if op.name == 'MARK': marks.append(len(sizes)); continue
+        if op.name == 'MARK':
+            marks.append(len(sizes))
+            continue
         if op.name in ('PUT', 'BINPUT', 'LONG_BINPUT', 'MEMOIZE'):
             memo[len(memo) if arg is None else arg] = sizes[-1]
             continue
@@ -155,7 +160,8 @@ def _read_torch(path:Path, zipped:bool) -> dict:
     except UnpicklingError as e:
         names = re.findall(r'GLOBAL (\S+)|type (\S+)|function (\S+)', str(e))
         what = next((n for t in names for n in t if n), 'other objects').strip("'")
-        raise DataError(f'{path}: a pickle of more than tensors ({what}), which is not opened; expected a state dict') from None
+        reason = f'a pickle of more than tensors ({what}), which is not opened; expected a state dict'
+        raise DataError(f'{path}: {reason}') from None
     except DataError: raise
     except Exception as e: # torch raises many kinds
         raise DataError(f'{path}: not a whole PyTorch file ({why(str(e).split(". ")[0])})') from None
@@ -209,7 +215,8 @@ def read_tensors(
 # %% ../../nbs/io/foreign.ipynb #c017
 STAGES = dict(encoder=0, blocks=1, decoder=2, down=0, up=1, # ours
               conv_in=0, down_1=1, down_2=2, residuals=3, up_2=4, up_1=5, conv_out=6, conv1=0, conv2=1) # MindSpore's
-LEAVES = dict(weight='weight', bias='bias', gamma='weight', beta='bias', running_mean='running_mean', moving_mean='running_mean',
+LEAVES = dict(weight='weight', bias='bias', gamma='weight', beta='bias',
+              running_mean='running_mean', moving_mean='running_mean',
               running_var='running_var', moving_variance='running_var', num_batches_tracked='num_batches_tracked')
 
 def _order(layer:str) -> list[int]:
@@ -245,9 +252,13 @@ def _meta(arch:dict) -> Network:
 
 def _resnet(shapes:list[tuple]) -> dict:
     "The resnet whose convolutions have these shapes."
-    n,widths,separable = len(shapes),[s[0] for s in shapes[:3]] + [s[1] for s in shapes[-3:-1]],any(s[2] == 1 for s in shapes)
-    arch = dict(kind='resnet', ngf=widths[0], gl_num=(n-6)//(4 if separable else 2)) | (dict(separable=True) if separable else {})
-    return arch if widths == [widths[0]*k for k in (1, 2, 4, 2, 1)] else arch | dict(widths=widths)
+    widths = [s[0] for s in shapes[:3]] + [s[1] for s in shapes[-3:-1]]
+    separable = any(s[2] == 1 for s in shapes)
+    per_block = 4 if separable else 2 # convolutions
+    arch = dict(kind='resnet', ngf=widths[0], gl_num=(len(shapes)-6)//per_block)
+    if separable: arch['separable'] = True
+    if widths != [widths[0]*k for k in (1, 2, 4, 2, 1)]: arch['widths'] = widths
+    return arch
 
 def guess_architecture(
     tensors:dict # tensors by name
@@ -267,7 +278,8 @@ def guess_architecture(
     raise ValueError(f'holds {n} convolutions, from {shapes[0]} to {shapes[-1]}')
 
 # %% ../../nbs/io/foreign.ipynb #c023
-ROOTS = r'(?:conv_in|down_[12]|residuals|up_[12]|conv_out|model\.model|features)\.' # of MindSpore's names; a training cell puts its own name before
+# how MindSpore's names begin; a training cell puts its own name before
+ROOTS = r'(?:conv_in|down_[12]|residuals|up_[12]|conv_out|model\.model|features)\.'
 
 def _layout(tensors:dict, assume:dict) -> tuple[dict, str, dict, dict]:
     "Tensors, where they come from, what is known about them, what is assumed."
@@ -275,7 +287,8 @@ def _layout(tensors:dict, assume:dict) -> tuple[dict, str, dict, dict]:
         dropout = any(re.search(r'^blocks\.\d+\.layers\.4\.(0\.)?weight', k) and v.ndim == 4 for k,v in tensors.items())
         return tensors,'cyclegan_nbdev',dict(need_dropout=dropout),dict(slope=.2, pad_mode='REFLECT')
     if not any(k.endswith(('.gamma', '.moving_mean')) for k in tensors):
-        if any(k.endswith('conv_block.0.weight') for k in tensors): raise ValueError('has zero-padded blocks between reflected ends, which this package does not build')
+        if any(k.endswith('conv_block.0.weight') for k in tensors):
+            raise ValueError('has zero-padded blocks between reflected ends, which this package does not build')
         dropout = any(k.endswith('conv_block.6.weight') and v.ndim == 4 for k,v in tensors.items())
         return tensors,'pytorch-CycleGAN-and-pix2pix',dict(need_dropout=dropout, slope=0., pad_mode='REFLECT'),{}
     tensors = {re.sub(rf'^.*?(?={ROOTS})', '', k, count=1):v for k,v in tensors.items()}
@@ -327,13 +340,17 @@ def read_foreign(
         resnet = ('slope', 'pad_mode', 'need_dropout', 'crop_end', 'gl_num')
         params:dict[str, tuple] = dict(resnet=resnet, unet=('need_dropout',), patch=())
         if source == 'MindSpore': params['patch'] = ('slope',) # the others' discriminators always have 0.2
-        assumed = {k:assume.get(k, v) if k != 'pad_mode' or v == 'REFLECT' else v for k,v in assumed.items() if k in params[arch['kind']]}
-        net = _meta(arch := arch | {k:v for k,v in known.items() if k in params[arch['kind']]} | assumed)
+        takes = params[arch['kind']]
+        if assumed.get('pad_mode') == 'REFLECT': assumed['pad_mode'] = assume.get('pad_mode', 'REFLECT')
+        assumed = {k:v if k == 'pad_mode' else assume.get(k, v) for k,v in assumed.items() if k in takes}
+        arch = arch | {k:v for k,v in known.items() if k in takes} | assumed
+        net = _meta(arch)
         weights = _convert(tensors, net, source)
         net.to_empty(device='cpu').load_state_dict(weights)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as e:
         raise DataError(f'{path}: {why(e, 300)}; expected a resnet or U-Net generator with as many channels out as in, '
                         'or a PatchGAN discriminator') from None
     role,epoch = _named(path, source, arch['kind'])
-    return net.eval(), dict(package=None, version=None, source=source, role=role, architecture=arch, assumed=sorted(assumed), domains=['A', 'B'],
-                            image_size=None, normalisation='pixels / 127.5 - 1', epoch=epoch, options=None)
+    header = dict(package=None, version=None, source=source, role=role, architecture=arch, assumed=sorted(assumed),
+                  domains=['A', 'B'], image_size=None, normalisation='pixels / 127.5 - 1', epoch=epoch, options=None)
+    return net.eval(),header

@@ -96,13 +96,16 @@ class HistoryCallback(RunCallback):
     total:Tensor # losses of the window, added up
     steps:int # in the window
     since:float # when the window began
+    patience = 15. # seconds without a line where there is no progress bar; a minute after the first
     def __init__(self, shared:Run) -> None:
         super().__init__(shared)
         self.file = History(shared.folder/'history.csv')
         self.step = 0
         shared.readers.append(self.file.note)
 
-    def before_train(self) -> None: self._start_window()
+    def before_train(self) -> None:
+        self._start_window()
+        self.told = time.perf_counter()
     def before_batch(self) -> None:
         if self.file.size < 0 and self.file.text: self.file.write() # a run that continues
     def after_batch(self) -> None:
@@ -114,6 +117,7 @@ class HistoryCallback(RunCallback):
         self.steps += 1
         self.step += 1
         if self.steps == self.shared.o.print_iter: self._end_window()
+        elif time.perf_counter() - self.told > self.patience: self._tell((self.total/self.steps).tolist())
     def after_train(self) -> None:
         if self.steps: self._end_window()
         if IN_NOTEBOOK and hasattr(self.learn, 'progress'): print(self.progress_line, flush=True) # a log has no bar
@@ -123,16 +127,23 @@ class HistoryCallback(RunCallback):
         self.since = time.perf_counter()
     def _end_window(self) -> None:
         means = mean_of_ranks(self.total/self.steps).tolist()
-        ms = (time.perf_counter() - self.since)/self.steps*1000
         lr = self.opt.hypers[0]['lr']
-        self.file.add([self.epoch+1, self.step, f'{lr:.3g}', f'{ms:.1f}', *(f'{v:.5f}' for v in means)])
+        self.file.add([self.epoch+1, self.step, f'{lr:.3g}', f'{self._ms():.1f}', *(f'{v:.5f}' for v in means)])
+        self._tell(means)
+        self._start_window()
+
+    def _ms(self) -> float: return (time.perf_counter() - self.since)/self.steps*1000
+    def _tell(self, means:list) -> None:
+        "Show the losses."
         losses = ' '.join(f'{k} {v:.2f}' for k,v in zip(self.loss_func.parts, means))
+        ms = self._ms()
         left = (self.n_epoch*len(self.dls.train) - self.step)*ms/1000
         at = f'epoch {self.epoch+1}/{self.n_epoch}, step {self.step}, {ms:.0f} ms/step, {left/60:.1f} min left'
         self.progress_line = f'{at}: {losses}'
         if hasattr(self.learn, 'progress'): self.progress.pbar.comment = losses
         elif rank() == 0: print(self.progress_line, flush=True)
-        self._start_window()
+        self.told = time.perf_counter()
+        self.patience = 60.
 
     def state_dict(self) -> dict:
         spent = time.perf_counter() - self.since

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['HARMLESS', 'FILES', 'NOT_FILES', 'save_state', 'load_state', 'random_states', 'set_random_states', 'named_files',
-           'with_absolute_paths', 'confirmed', 'resumed_options', 'find_state', 'fingerprint', 'run_state',
-           'put_run_state', 'save_config', 'StateCallback']
+           'with_absolute_paths', 'confirmed', 'resumed_options', 'started_options', 'start_networks', 'find_state',
+           'fingerprint', 'run_state', 'put_run_state', 'save_config', 'StateCallback']
 
 # %% ../../nbs/run/resume.ipynb #c003
 import hashlib, json, os, random, signal, time
@@ -28,7 +28,7 @@ from .. import __version__
 from ..io.checkpoint import save_tensors
 from ..core import DataError, OptionError, Options, check_file, why
 from ..losses import ImagePool
-from .folder import STATE, Interrupted, Run, RunCallback
+from .folder import STATE, Interrupted, Run, RunCallback, run_networks
 from ..system.files import atomic_path, utf8_name
 from ..system.ranks import gathered, most, rank, world
 
@@ -110,7 +110,7 @@ HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'name_A', 'nam
 # They leave the method alone, though with another `device_num`, or with `checkpoint_activations` and dropout, other
 # random numbers are drawn; the images in dataroot are compared by themselves.
 
-FILES = ('dataroot', 'cache_dir', 'palette', 'extractor',
+FILES = ('dataroot', 'cache_dir', 'palette', 'extractor', 'start_from',
          'G_A_ckpt', 'G_B_ckpt', 'D_A_ckpt', 'D_B_ckpt', 'GT_A_ckpt', 'GT_B_ckpt')
 NOT_FILES = ('cityscapes', 'facades', 'inception') # what `palette` and `extractor` may be besides
 
@@ -169,6 +169,27 @@ def resumed_options(
     else: raise OptionError('resume', True, f'{folder} holds no run to continue')
     return confirmed(old, given, folder) | dict(outputs_dir=o.outputs_dir)
 
+_OWN = ('outputs_dir', 'resume', 'seed', 'start_from', 'G_A_ckpt', 'G_B_ckpt', 'D_A_ckpt', 'D_B_ckpt') # of every run
+
+def started_options(
+    given:dict # options by name, as a user gave them
+) -> dict: # with `start_from` those of that run, and what was given
+    "What was given, and the options of the run to start from. Raises `OptionError` or `DataError`."
+    start = given.get('start_from')
+    if start is None or str(given.get('resume')) == 'True': return given
+    folder = Path(str(start).rpartition('@')[0] or str(start))
+    old = Options.load(folder/'config.json').as_dict()
+    return confirmed({k:v for k,v in old.items() if k not in _OWN}, given, folder)
+
+def start_networks(
+    o:Options # `start_from`, and the files of single networks, which win over it
+) -> Options: # with the network files that a new run starts from
+    "Find the networks of the run to start from. Raises `OptionError`."
+    if o.start_from is None: return o
+    folder,_,which = o.start_from.rpartition('@') if '@' in o.start_from else (o.start_from, '', 'newest')
+    files = run_networks(folder, which, 'start_from')
+    return o.replace(**{f'{role}_ckpt':getattr(o, f'{role}_ckpt') or str(f) for role,f in files.items()})
+
 # %% ../../nbs/run/resume.ipynb #c045
 def _same_schedule(o:Options, old:Options, done:float) -> bool:
     "Whether the learning rates of the past are what they would have been."
@@ -179,16 +200,16 @@ def _check_changes(o:Options, old:Options, names:list[str], done:float) -> None:
     "Raise `OptionError` where a run that is continued would change its past."
     for k in names:
         v,run = getattr(o, k),f'the run in {o.outputs_dir}'
+        new_run = f'start_from={o.outputs_dir} begins a new run from its networks (give another outputs_dir)'
         if k not in ('max_epoch', 'n_epochs'):
-            raise OptionError(k, v, f'{run} has {k}={getattr(old, k)}; resume=True cannot change it')
+            raise OptionError(k, v, f'{run} has {k}={getattr(old, k)}, which resume=True cannot change; {new_run}')
         if not _same_schedule(o, old, done):
             falling = f'has been falling since epoch {old.n_epochs} of {old.max_epoch}'
-            raise OptionError(k, v, f'the learning rate of {run} {falling}; resume=True cannot change that')
+            raise OptionError(k, v, f'the learning rate of {run} {falling}, which resume=True cannot change; {new_run}')
 
 def find_state(
-    o:Options, # with `resume` and `outputs_dir`
-    was_killed:bool=False # whether the run in the folder was, perhaps after its last epoch
-) -> dict|None: # the state to continue from; None: begin anew
+    o:Options # with `resume` and `outputs_dir`
+) -> dict|None: # the state to continue from, which may be that of a finished run; None: begin a new run
     """Decide whether to continue. Raises `OptionError` naming what would change the arithmetic, or `DataError` for a
     file that is not whole."""
     path = Path(o.outputs_dir)/STATE
@@ -202,11 +223,9 @@ def find_state(
         done = epoch + batch/n
     differ = [k for k,v in o.as_dict().items() if k not in HARMLESS and v != getattr(old, k)]
     if o.seed is None and 'seed' in differ: differ.remove('seed') # it was drawn
-    if o.resume is None: return state if not differ and (epoch < old.max_epoch or was_killed) else None
+    if o.resume is None: return None if differ else state
     _check_changes(o, old, differ, done)
-    if done >= o.max_epoch and not was_killed:
-        more = f'the run in {o.outputs_dir} has done its {done:g} epochs; more are needed to continue'
-        raise OptionError('max_epoch', o.max_epoch, more)
+    if done > o.max_epoch: raise OptionError('max_epoch', o.max_epoch, f'the run in {o.outputs_dir} has done {done:g} epochs')
     return state
 
 def fingerprint(

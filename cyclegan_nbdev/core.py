@@ -169,6 +169,9 @@ class DataOptions:
     flip:bool = option(True,
         'mirror every second training image; False where left and right differ, as in text or anatomy')
     rotate:bool = option(False, 'turn training images by 0, 90, 180 or 270 degrees, for aerial photos and microscopy')
+    resize_A:str = option('bilinear', 'how images of A are resized; nearest invents no colours, for label maps',
+        ('bilinear', 'nearest'))
+    resize_B:str = option('bilinear', 'how images of B are resized, likewise', ('bilinear', 'nearest'))
     cache_dir:str|None = option(None, 'folder of the decoded-image cache; None: ~/.cache/cyclegan_nbdev')
     colour_profile:str = option('sRGB',
         'images with a colour profile: sRGB converts their colours, keep takes the numbers as they are',

@@ -7,7 +7,7 @@ __all__ = ['frozen_discriminator', 'run_together', 'CycleGAN', 'CycleGANCallback
            'load_learner', 'train', 'plot_history', 'show_samples', 'show_options']
 
 # %% ../nbs/04_train.ipynb #9d66d586
-import os, random, re, shutil, subprocess, sys
+import os, random, re, subprocess, sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from functools import partial
@@ -33,7 +33,7 @@ from torch.func import functional_call
 from .core import DataError, OptionError, Options, check_file, with_demo
 from .data import unpaired_dls
 from .io.checkpoint import load_weights, place_discriminators
-from .io.scenes import make_demo_scenes
+from .io.scenes import renew_demo_scenes
 from .losses import LOSSES, CycleGANLoss, ImagePool, gradient_penalty
 from .metrics.distances import DISTANCES
 from .metrics.scores import METRICS
@@ -303,11 +303,6 @@ def _notices(o:Options, n:int, device:torch.device, demo:dict) -> Iterator[str]:
         yield f'batch_size={o.batch_size} is more than the {n} images of the larger domain: every step takes all {n}'
 
 # %% ../nbs/04_train.ipynb #c035d
-def _new_demo(folder:Path, size:int) -> Path:
-    "Draw the demo's scenes; those of a run that was stopped before it saved anything may be of another size."
-    shutil.rmtree(folder, ignore_errors=True)
-    return make_demo_scenes(folder, size)
-
 def _train(shared:Run, folder:RunFolder, demo:dict, cbs:list) -> Learner:
     "The run in this process."
     o,state = shared.o,shared.state
@@ -330,7 +325,7 @@ def _train(shared:Run, folder:RunFolder, demo:dict, cbs:list) -> Learner:
     folder.begin(state, {k:v for k,v in named_files(o).items() if k != 'cache_dir'})
     if not o.dataroot:
         scenes = shared.folder/'demo_scenes'
-        if not state: first_then_others(lambda: rank() == 0 and _new_demo(scenes, o.image_size))
+        if not state: first_then_others(lambda: rank() == 0 and renew_demo_scenes(scenes, o.image_size))
         dls = unpaired_dls(o.replace(dataroot=str(scenes)), device)
         score.images(scenes, dls.valid)
     for line in _notices(o, dls.train.n, device, demo): say(line)

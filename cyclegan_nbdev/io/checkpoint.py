@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['LARGEST_SIDE', 'ROLES', 'EXTRAS', 'save_tensors', 'save_network', 'load_network', 'read_header', 'load_generator',
-           'check_role', 'place_discriminators', 'load_weights']
+           'check_role', 'place_discriminators', 'load_weights', 'newest_generators', 'run_generators']
 
 # %% ../../nbs/io/checkpoint.ipynb #c003
-import dataclasses, json, typing
+import dataclasses, json, re, typing
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -255,3 +255,25 @@ def load_weights(
     weights = dict(zip(new.state_dict(), found.state_dict().values())) # dropout shifts names, not their order
     new.load_state_dict(weights)
     return new.train(net.training)
+
+# %% ../../nbs/io/checkpoint.ipynb #69fdcabf
+def newest_generators(
+    run_dir:str|Path # a run folder
+) -> dict: # G_A and G_B: network file
+    "The generators of the newest epoch that has both, averaged ones first. Raises `OptionError`."
+    found:dict[tuple, dict] = {}
+    for f in (Path(run_dir)/'ckpt').glob('G_[AB]*.safetensors'):
+        m = re.fullmatch(r'(G_[AB])(_ema)?_(\d+)', f.stem)
+        if m: found.setdefault((int(m[3]), bool(m[2])), {})[m[1]] = f
+    complete = [k for k in found if len(found[k]) == 2]
+    if not complete:
+        reason = 'no generators in its subfolder ckpt; give the outputs_dir of a run that finished an epoch'
+        raise OptionError('run_dir', str(run_dir), reason)
+    return {role:found[max(complete)][role] for role in ('G_A', 'G_B')}
+
+def run_generators(
+    run_dir:str|Path # a run folder
+) -> dict: # G_A and G_B: network file
+    "The generators of a run's best epoch if it has them, else of its newest. Raises `OptionError`."
+    best = {role:Path(run_dir)/f'ckpt/{role}_best.safetensors' for role in ('G_A', 'G_B')}
+    return best if all(f.is_file() for f in best.values()) else newest_generators(run_dir)

@@ -116,7 +116,10 @@ class _Checked:
         given:dict|None=None # options that were given, by name
     ) -> _Options:
         "Options from what a user gave; raises `OptionError` for an unknown name."
-        return cls(**(given or {}))
+        given = given or {}
+        for k,v in given.items():
+            if not isinstance(k, str): raise OptionError(k, v, 'unknown option; names are text')
+        return cls(**given)
 
     def as_dict(self) -> dict: return dataclasses.asdict(self)
     def replace(self:_Options, **changes:Any) -> _Options: return dataclasses.replace(self, **changes)
@@ -169,6 +172,9 @@ class DataOptions:
     flip:bool = option(True,
         'mirror every second training image; False where left and right differ, as in text or anatomy')
     rotate:bool = option(False, 'turn training images by 0, 90, 180 or 270 degrees, for aerial photos and microscopy')
+    resize_A:str = option('bilinear', 'how images of A are resized; nearest invents no colours, for label maps',
+        ('bilinear', 'nearest'))
+    resize_B:str = option('bilinear', 'how images of B are resized, likewise', ('bilinear', 'nearest'))
     cache_dir:str|None = option(None, 'folder of the decoded-image cache; None: ~/.cache/cyclegan_nbdev')
     colour_profile:str = option('sRGB',
         'images with a colour profile: sRGB converts their colours, keep takes the numbers as they are',
@@ -213,7 +219,8 @@ class NetworkOptions:
     G_B_ckpt:str|None = option(None, 'network file with initial weights of G_B, which maps B to A')
     D_A_ckpt:str|None = option(None, 'network file with initial weights of D_A, which judges domain A')
     D_B_ckpt:str|None = option(None, 'network file with initial weights of D_B, which judges domain B')
-    start_from:str|None = option(None, 'begin a new run from the four networks of this run folder, with its options where none '
+    start_from:str|None = option(None,
+        'begin a new run from the four networks of this run folder, with its options where none '
         'are given: RUN (the newest), RUN@best or RUN@12 (an epoch that it has kept)')
 
 # %% ../nbs/00_core.ipynb #c017
@@ -250,11 +257,15 @@ class DistillOptions:
     from_teacher:bool = option(False, 'start from the most important channels of the teachers')
     GT_A_ckpt:str|None = option(None, 'network file of the teacher that maps A to B')
     GT_B_ckpt:str|None = option(None, 'network file of the teacher that maps B to A')
-    teacher_run:str|None = option(None, 'run folder of both teachers, instead of GT_A_ckpt and GT_B_ckpt: its best generators, else its newest')
+    teacher_run:str|None = option(None,
+        'run folder of both teachers, in place of GT_A_ckpt and GT_B_ckpt: its best generators, or else its newest')
     t_ngf:int|None = option(None, "the teachers' ngf, as a check; None: what their files say", lo=1)
-    t_gl_num:int|None = option(None, "the teachers' gl_num, as a check; for a file that does not tell it, what it is", lo=1)
-    t_slope:float|None = option(None, "the teachers' slope, as a check; for a file that does not tell it, what it is", lo=0, hi=1)
-    t_norm_mode:str|None = option(None, "the teachers' norm_mode, as a check; None: what their files say", ('batch', 'instance'))
+    t_gl_num:int|None = option(None,
+        "the teachers' gl_num, as a check; for a file that does not tell it, what it is", lo=1)
+    t_slope:float|None = option(None,
+        "the teachers' slope, as a check; for a file that does not tell it, what it is", lo=0, hi=1)
+    t_norm_mode:str|None = option(None,
+        "the teachers' norm_mode, as a check; None: what their files say", ('batch', 'instance'))
 
 # %% ../nbs/00_core.ipynb #352e9a34
 @dataclass(frozen=True)

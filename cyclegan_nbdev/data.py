@@ -19,6 +19,7 @@ from fastai.data.load import DataLoader
 from fastai.torch_core import to_device
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2.functional import crop, resized_crop
 
 from .core import DataError, OptionError, Options, at_least, several
@@ -55,8 +56,10 @@ class Augment:
     "From stored images to what the networks see; on the device of the images."
     def __init__(self,
         o:Options, # of the run; `model` and `gl_num` for the size divisor
-        train:bool=True # False: the whole image, as `o.whole_size` says
+        train:bool=True, # False: the whole image, as `o.whole_size` says
+        resize:str='bilinear' # `resize_A` or `resize_B`: bilinear (antialiased) or nearest
     ) -> None:
+        self.how = InterpolationMode.NEAREST_EXACT if resize == 'nearest' else InterpolationMode.BILINEAR
         self.mode = o.preprocess if train and o.use_random else 'whole'
         self.whole_size = o.whole_size
         self.flip = train and o.use_random and o.flip
@@ -85,7 +88,7 @@ class Augment:
         x:Tensor, # (N, C, H, W) from 0 to 255, smaller images padded at the end
         hw:list # height and width of each image
     ) -> Tensor: # (N, C, height, width) in [-1, 1]
-        "Cut out, resize (bilinear, antialiased), mirror and turn every image of a batch."
+        "Cut out, resize, mirror and turn every image of a batch."
         cuts = [self.cut(h, w) for h,w in hw]
         if self.mode == 'whole' and len({c.seen for c in cuts}) > 1: # they cannot share a tensor: squares
             cuts = [Cut((0, 0, h, w), (self.side, self.side)) for h,w in hw]
@@ -93,7 +96,7 @@ class Augment:
             f'preprocess={self.mode} gave images of different sizes, which fit one batch only with batch_size=1')
         images = []
         for image,c in zip(x, cuts):
-            image = resized_crop(image.float(), *c.box, list(c.size), antialias=True)
+            image = resized_crop(image.float(), *c.box, list(c.size), interpolation=self.how, antialias=True)
             if c.window: image = crop(image, *c.window)
             if self.flip and random.random() < .5: image = image.flip(2)
             if self.rotate: image = image.rot90(random.randrange(4), (1, 2))
@@ -178,10 +181,11 @@ def result_rows(
 # %% ../nbs/01_data.ipynb #c030
 class _Augmented:
     "`after_batch` of the loaders: the images of both domains, augmented."
-    def __init__(self, o:Options, train:bool) -> None: self.augment = Augment(o, train)
+    def __init__(self, o:Options, train:bool) -> None:
+        self.A,self.B = Augment(o, train, o.resize_A),Augment(o, train, o.resize_B)
     def __call__(self, b:tuple) -> tuple[Tensor, Tensor]:
         A,hw_A,B,hw_B = b
-        return self.augment(A, hw_A),self.augment(B, hw_B)
+        return self.A(A, hw_A),self.B(B, hw_B)
 
 def stored_side(
     o:Options # of the run
@@ -228,11 +232,11 @@ def unpaired_dls(
     tested = is_folder(root/'testA') and is_folder(root/'testB')
     if tested: names += ['testA', 'testB']
     found = {d:find_images(root/d, o.max_dataset_size, say) for d in names}
-    def cache(files:list) -> ImageCache:
+    def cache(files:list, resize:str) -> ImageCache:
         shown = progress and rank() == 0
         return ImageCache(files, o.in_planes, stored_side(o), o.cache_dir, shown, together=True,
-                          colour_profile=o.colour_profile)
-    caches = {d:cache(files) for d,files in found.items()}
+                          colour_profile=o.colour_profile, resize=resize)
+    caches = {d:cache(files, o.resize_A if d.endswith('A') else o.resize_B) for d,files in found.items()}
     notices = [check_readable([*caches.values()], o.skip_broken)]
     for d in ('trainA', 'trainB'):
         check_sizes(caches[d].files, caches[d].shapes[:,1:].tolist(), o)

@@ -55,8 +55,9 @@ def padded_size(
     return max(-(-h//m)*m, 8),max(-(-w//m)*m, 8)
 
 # %% ../nbs/06_predict.ipynb #c010
-def _square(x:Tensor, side:int) -> Tensor:
+def _square(x:Tensor, side:int, nearest:bool) -> Tensor:
     "A batch resized to a square."
+    if nearest: return F.interpolate(x, (side, side), mode='nearest-exact')
     return F.interpolate(x, (side, side), mode='bicubic', antialias=True, align_corners=False).clamp(-1, 1)
 
 def _square_alpha(alpha:np.ndarray, side:int) -> np.ndarray:
@@ -108,9 +109,10 @@ class Translator:
     ) -> None:
         self.net,self.in_planes,self.device = net.eval().to(device).requires_grad_(False),in_planes,torch.device(device)
         self.image_size,self.memory,self.header,self.file = image_size,memory,header or {},file
-        options = self.header.get('options')
-        kept = isinstance(options, dict) and options.get('colour_profile') == 'keep'
-        self.colour_profile = 'keep' if kept else 'sRGB' # as in training
+        options = self.header.get('options') or {}
+        self.colour_profile = 'keep' if options.get('colour_profile') == 'keep' else 'sRGB' # as in training
+        resize = dict(G_A='resize_A', G_B='resize_B').get(self.header.get('role') or '', '')
+        self.nearest = options.get(resize) == 'nearest' # as its inputs were resized in training
 
     @classmethod
     def from_file(cls,
@@ -163,7 +165,7 @@ class Translator:
         x:Tensor # a batch (N, C, H, W) in [-1, 1] of any size
     ) -> Tensor: # of the same size, or (N, C, image_size, image_size)
         "Translate a batch of numbers as the networks take them."
-        if self.image_size: x = _square(x, self.image_size)
+        if self.image_size: x = _square(x, self.image_size, self.nearest)
         return _padded(self.net, x, self.device, self.memory)
 
     def pictures(self,
@@ -182,6 +184,7 @@ class Translator:
         "A digest of all that decides what a picture becomes: architecture, weights, size and colours."
         architecture = getattr(self.net, 'arch', None) or repr(self.net)
         what = [architecture, self.image_size, self.in_planes, self.colour_profile]
+        if self.nearest: what.append('nearest')
         digest = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode())
         for name,tensor in sorted(self.net.state_dict().items()):
             digest.update(name.encode())

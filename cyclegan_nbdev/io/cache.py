@@ -52,12 +52,15 @@ def resized(
     y = np.stack([np.asarray(c.resize((w, h), how)) for c in planes])
     return y.round().clip(0, 65535).astype(np.uint16) if deep else y
 
-def _decode(path:Path, in_planes:int, short_side:int|None, colour_profile:str='sRGB') -> np.ndarray:
+def _decode(path:Path, in_planes:int, short_side:int|None, colour_profile:str='sRGB',
+            resize:str='bilinear') -> np.ndarray:
     "(C, H, W) uint8 or uint16, reduced channel by channel."
     with in_turn(): # the large picture is gone when the next one is read
         x = read_picture(path, in_planes, colour_profile).pixels.transpose(2, 0, 1)
         h,w = stored_size(x.shape[1], x.shape[2], short_side)
-        return np.ascontiguousarray(x) if (h, w) == x.shape[1:] else resized(x, h, w)
+        if (h, w) == x.shape[1:]: return np.ascontiguousarray(x)
+        how = Image.Resampling.NEAREST if resize == 'nearest' else Image.Resampling.LANCZOS
+        return resized(x, h, w, how)
 
 # %% ../../nbs/io/cache.ipynb #c007
 _ROW = np.dtype([('shape', '<i8', 3), ('itemsize', '<i8'), ('lo', '<i8'), ('hi', '<i8'), ('checksum', '<i8')])
@@ -116,11 +119,14 @@ class ImageCache:
         cache_dir:str|Path|None=None, # where caches are kept; None: `default_cache_dir()`
         progress:bool=True, # show a progress bar while decoding
         together:bool=False, # all processes of a launched run do this, and each decodes its share
-        colour_profile:str='sRGB' # sRGB or keep: what becomes of colours that have another profile
+        colour_profile:str='sRGB', # sRGB or keep: what becomes of colours that have another profile
+        resize:str='bilinear' # nearest: images are reduced without new colours
     ) -> None:
-        self.decode = partial(_decode, in_planes=in_planes, short_side=short_side, colour_profile=colour_profile)
+        self.decode = partial(_decode, in_planes=in_planes, short_side=short_side, colour_profile=colour_profile,
+                              resize=resize)
         self.progress = progress
-        self.path = Path(cache_dir or default_cache_dir())/_key(files, in_planes, short_side, colour_profile)
+        key = _key(files, in_planes, short_side, colour_profile, resize)
+        self.path = Path(cache_dir or default_cache_dir())/key
         n = max(8, math.ceil(len(files)/64))
         self.parts = {self.path/f'{k//n:02}': files[k:k+n] for k in range(0, len(files), n)}
         parts = [*self.parts]

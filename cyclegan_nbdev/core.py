@@ -270,8 +270,8 @@ class DistillOptions:
 # %% ../nbs/00_core.ipynb #352e9a34
 @dataclass(frozen=True)
 class ExportOptions(_Checked):
-    G_A_ckpt:str|None = option(None, 'network file of the generator that maps A to B')
-    G_B_ckpt:str|None = option(None, 'network file of the generator that maps B to A')
+    G_A_ckpt:str|None = option(None, 'network file of the generator that maps A to B, its URL, or hf:USER/REPO')
+    G_B_ckpt:str|None = option(None, 'network file of the generator that maps B to A, likewise')
     run_dir:str|None = option(None,
         'in place of network files: the folder of a run; its best generators are exported, or else its newest')
     file_name:str = option('cyclegan',

@@ -435,6 +435,18 @@ class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOpti
     def size_divisor(self) -> int: return MODELS[self.model](self) # of the sides of images
     @property
     def least_side(self) -> int: return max(3*2**self.dl_num, 8) # of an image that all four networks can process
+    def whole_size(self,
+        h:int, w:int # size of an image in pixels
+    ) -> tuple[int, int]: # height and width, which the generator can work on
+        "What a whole test image is resized to: a square, or its own proportions where training keeps them."
+        if not self.use_random or self.preprocess in ('resized_crop', 'resize_and_crop'):
+            return self.image_size,self.image_size
+        scale = 1 if self.preprocess == 'crop' else self.side_before_crop/w
+        d = self.size_divisor
+        least = math.ceil(self.least_side/d)
+        height,width = (max(least, round(s*scale/d))*d for s in (h, w))
+        return height,width
+
     @property
     def side_before_crop(self) -> int: return self.load_size or round(self.image_size*286/256)
 

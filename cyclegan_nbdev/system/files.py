@@ -339,7 +339,7 @@ def _as_stored(path:PurePath) -> str:
 
 def result_names(
     places:dict, # source: its relative path
-    ending:str|Callable[[Any], str]|None=None # of the results, such as '.png'; or what gives it for a path; None: the path's
+    ending:str|Callable[[Any], str]|None=None # such as '.png', or a function of the path; None: the path's
 ) -> dict: # source: relative path of its result
     "Names for results, no two of which are one file on any system; they depend on the sources, not on their order."
     def end(place:PurePath) -> str:

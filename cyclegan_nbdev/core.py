@@ -116,7 +116,10 @@ class _Checked:
         given:dict|None=None # options that were given, by name
     ) -> _Options:
         "Options from what a user gave; raises `OptionError` for an unknown name."
-        return cls(**(given or {}))
+        given = given or {}
+        for k,v in given.items():
+            if not isinstance(k, str): raise OptionError(k, v, 'unknown option; names are text')
+        return cls(**given)
 
     def as_dict(self) -> dict: return dataclasses.asdict(self)
     def replace(self:_Options, **changes:Any) -> _Options: return dataclasses.replace(self, **changes)

@@ -136,7 +136,7 @@ class CycleGAN(nn.Module):
         return out
 
     def parameter_groups(self) -> list: # the generators' parameters, the discriminators' parameters
-        "fastai's splitter: one group for each player; what a callback has added to the model belongs to the generators."
+        "fastai's splitter: a group for each player; what a callback has added to the model belongs to the generators."
         discriminators = [*self.D_A.parameters(), *self.D_B.parameters()]
         theirs = {id(p) for p in discriminators}
         return [[p for p in self.parameters() if id(p) not in theirs], discriminators]
@@ -152,7 +152,8 @@ class CycleGANCallback(Callback):
         self.fitting = True
     def after_train(self) -> None: self.total = mean_of_ranks(self.total)
     def after_fit(self) -> None: self.fitting = False
-    def before_batch(self) -> None: self.learn.xb = self.learn.yb = tuple(x.as_subclass(Tensor) for x in self.xb + self.yb)
+    def before_batch(self) -> None:
+        self.learn.xb = self.learn.yb = tuple(x.as_subclass(Tensor) for x in self.xb + self.yb)
     def after_loss(self) -> None:
         if not self.training: return
         self.total = self.total + torch.stack([self.loss_func.parts[k] for k in LOSSES])
@@ -179,7 +180,8 @@ def lr_schedule(
 # %% ../nbs/04_train.ipynb #e9d538d2
 def _options_for(dls:object, o:object, given:dict) -> Options:
     "Options given as one object, by name, or both. Raises `OptionError`."
-    if isinstance(dls, Options): raise OptionError('dls', type(dls).__name__, 'dls comes first: cyclegan_learner(dls, o)')
+    if isinstance(dls, Options):
+        raise OptionError('dls', type(dls).__name__, 'dls comes first: cyclegan_learner(dls, o)')
     if o is None: return Options.of(given)
     if not isinstance(o, Options):
         raise OptionError('o', type(o).__name__, 'give an Options, or options by name, such as ngf=32')
@@ -266,8 +268,8 @@ def _networks_of(o:Options) -> Learner: return load_learner(o.outputs_dir, datar
 def _finished(o:Options) -> Learner:
     "The networks of a run that has done all its epochs."
     if rank() == 0:
-        print(f'the run in {o.outputs_dir} has done its {o.max_epoch} epochs: it is finished. To train on, add resume=True and a '
-              f'larger max_epoch; resume=False begins a new run')
+        print(f'the run in {o.outputs_dir} has done its {o.max_epoch} epochs: it is finished. '
+              'To train on, add resume=True and a larger max_epoch; resume=False begins a new run')
     return _networks_of(o)
 
 def _launch(given:dict, o:Options) -> Learner:
@@ -295,8 +297,8 @@ def _notices(o:Options, n:int, device:torch.device, demo:dict) -> Iterator[str]:
         options = ' '.join(f'{k}={v}' for k,v in demo.items())
         yield f'no dataroot: training on generated street scenes, with {options}'
     if o.lr_policy == 'linear' and o.n_epochs >= o.max_epoch > 1:
-        yield (f'n_epochs={o.n_epochs} is not below max_epoch={o.max_epoch}: the learning rate stays at {o.lr:g} to the end; '
-               f'n_epochs={o.max_epoch//2} lets it fall in the second half')
+        yield (f'n_epochs={o.n_epochs} is not below max_epoch={o.max_epoch}: the learning rate stays at {o.lr:g} '
+               f'to the end; n_epochs={o.max_epoch//2} lets it fall in the second half')
     if o.batch_size > n:
         yield f'batch_size={o.batch_size} is more than the {n} images of the larger domain: every step takes all {n}'
 
@@ -343,7 +345,8 @@ def _train(shared:Run, folder:RunFolder, demo:dict, cbs:list) -> Learner:
     learn.path = shared.folder
 
     # training
-    live = (IN_NOTEBOOK or sys.stdout.isatty()) and rank() == 0 # elsewhere, as in a batch job's log, lines instead of a bar
+    # elsewhere, as in a batch job's log, there are lines instead of a bar
+    live = (IN_NOTEBOOK or sys.stdout.isatty()) and rank() == 0
     with ExitStack() as quiet:
         if not live:
             quiet.enter_context(learn.no_bar())
@@ -377,11 +380,13 @@ def plot_history(
     fig,axs = plt.subplots(1, len(kinds) + len(taken), figsize=(13, 2.8))
     for ax,(kind,names) in zip(axs, kinds.items()):
         for k in names: ax.plot([r['step'] for r in rows], [r[k] for r in rows], label=k)
-        ax.set(title=kind, xlabel='step', ylim=(0, None)); ax.legend()
+        ax.set(title=kind, xlabel='step', ylim=(0, None))
+        ax.legend()
     for ax,names in zip(axs[len(kinds):], taken):
         for k in names:
             if k in scores[0]: ax.plot([r['epoch'] for r in scores], [r[k] for r in scores], '.-', label=k)
-        ax.set(title='scores' if names is METRICS else 'distance', xlabel='epoch'); ax.legend()
+        ax.set(title='scores' if names is METRICS else 'distance', xlabel='epoch')
+        ax.legend()
         if names is METRICS: ax.set_ylim(0, 1)
     plt.tight_layout()
 
@@ -400,5 +405,6 @@ def show_options(
 ) -> None:
     "The options of a run, those that differ from the defaults first."
     o,default = Options.load(Path(folder)/'config.json').as_dict(),Options().as_dict()
-    rows = sorted((o[k] == default[k], k) for k in o)
-    display(Markdown('\n'.join(['| option | value |', '|---|---|', *(f'| `{k}` | {o[k] if same else f"**{o[k]}**"} |' for same,k in rows)])))
+    given = [f'| `{k}` | **{v}** |' for k,v in o.items() if v != default[k]]
+    usual = [f'| `{k}` | {v} |' for k,v in o.items() if v == default[k]]
+    display(Markdown('\n'.join(['| option | value |', '|---|---|', *given, *usual])))

@@ -1,4 +1,4 @@
-"""The papermill chapters as somebody runs them after a plain `pip install .`: what that does not install cannot be imported here, either.
+"""The papermill chapters, run as after a plain `pip install .`: what that does not install cannot be imported.
 
     python tests/plain.py
 """
@@ -44,7 +44,7 @@ def missing_modules():
     config = ConfigParser(delimiters=['='])
     config.read(ROOT/'settings.ini')
     kept = installed_by(config['DEFAULT']['requirements'].split()) | {'cyclegan-nbdev', 'pip', 'setuptools'}
-    names = lambda dists: {re.sub(r'[-_.]+', '-', d).lower() for d in dists}
+    def names(dists): return {re.sub(r'[-_.]+', '-', d).lower() for d in dists}
     return sorted(m for m,dists in packages_distributions().items() if not names(dists) & kept)
 
 def seconds_after(nb, words):
@@ -58,9 +58,11 @@ def chapter(name, env, work, parameters, result, *wanted):
     out = work/f'{name}.ipynb'
     command = [sys.executable, '-m', 'papermill', ROOT/f'nbs/{name}.ipynb', out, '--cwd', work]
     words = [str(w) for k,v in parameters.items() for w in ('-p', k, v)]
-    done = subprocess.run([*map(str, command), *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run([*map(str, command), *words], env=env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode: return done.stdout[-9000:]
-    if gone := [f for f in wanted if not (work/f).exists()]: return f'not written: {gone}'
+    gone = [f for f in wanted if not (work/f).exists()]
+    if gone: return f'not written: {gone}'
     after = seconds_after(json.loads(out.read_text()), result)
     print(f'     {name}: {after:.0f} s behind the result')
     if after > 3*AFTER: return f'{after:.0f} s behind the result, which should be about {AFTER}' # a busy machine takes longer
@@ -74,16 +76,20 @@ def main():
         (work/'block/sitecustomize.py').write_text(f'MISSING = {set(missing)!r}\n{BLOCK}')
         env = dict(os.environ, PYTHONPATH=f'{work}/block:{ROOT}', XDG_CACHE_HOME=f'{work}/cache')
         run,student = work/'run',work/'student'
-        teachers = dict(GT_A_ckpt=run/'ckpt/G_A_1.safetensors', GT_B_ckpt=run/'ckpt/G_B_1.safetensors', t_ngf=4, t_gl_num=1)
-        chapters = [('04_train', SMALL | dict(outputs_dir=run), 'train(given)', 'run/config.json', 'run/history.csv', 'run/imgs/1_grid.png', 'run/ckpt/G_A_1.safetensors'),
-                    ('07_evaluate', dict(run_dir=run), 'evaluate(**', 'run/evaluation_results.txt', 'run/report.html'),
-                    ('05_distill', SMALL | teachers | dict(outputs_dir=student), 'run(given', 'student/ckpt/G_A_1.safetensors')]
+        networks = {k:run/f'ckpt/{k}_1.safetensors' for k in ('G_A', 'G_B')}
+        teachers = dict(GT_A_ckpt=networks['G_A'], GT_B_ckpt=networks['G_B'], t_ngf=4, t_gl_num=1)
+        chapters = [ # name, parameters, the cell with the result, what must be written
+            ('04_train', SMALL | dict(outputs_dir=run), 'train(given)',
+             'run/config.json', 'run/history.csv', 'run/imgs/1_grid.png', 'run/ckpt/G_A_1.safetensors'),
+            ('07_evaluate', dict(run_dir=run), 'evaluate(**', 'run/evaluation_results.txt', 'run/report.html'),
+            ('05_distill', SMALL | teachers | dict(outputs_dir=student), 'run(given', 'student/ckpt/G_A_1.safetensors')]
         for name,parameters,result,*wanted in chapters:
             wrong = chapter(name, env, work, parameters, result, *wanted)
             if wrong:
                 failed += 1
                 print(f'FAIL {name}: {wrong}', flush=True)
-    print(f'{len(chapters)-failed} of {len(chapters)} chapters run after a plain installation, without {len(missing)} modules that are here ({time.time()-start:.0f} s)')
+    done = f'{len(chapters)-failed} of {len(chapters)} chapters run after a plain installation'
+    print(f'{done}, without {len(missing)} modules that are here ({time.time()-start:.0f} s)')
     sys.exit(1 if failed else 0)
 
 if __name__ == '__main__': main()

@@ -106,7 +106,8 @@ def set_random_states(
 # %% ../../nbs/run/resume.ipynb #c021
 HARMLESS = ('device_id', 'device_num', 'outputs_dir', 'dataroot', 'name_A', 'name_B', 'cache_dir', 'skip_broken',
             'print_iter', 'save_checkpoint_epochs', 'keep_checkpoints', 'save_imgs', 'logger', 'need_profiler',
-            'palette', 'eval_epochs', 'extractor', 'best_metric', 'checkpoint_activations', 'resume', 'save_state_minutes')
+            'palette', 'eval_epochs', 'extractor', 'best_metric', 'checkpoint_activations', 'resume',
+            'save_state_minutes')
 # They leave the method alone, though with another `device_num`, or with `checkpoint_activations` and dropout, other
 # random numbers are drawn; the images in dataroot are compared by themselves.
 
@@ -225,7 +226,8 @@ def find_state(
     if o.seed is None and 'seed' in differ: differ.remove('seed') # it was drawn
     if o.resume is None: return None if differ else state
     _check_changes(o, old, differ, done)
-    if done > o.max_epoch: raise OptionError('max_epoch', o.max_epoch, f'the run in {o.outputs_dir} has done {done:g} epochs')
+    if done > o.max_epoch:
+        raise OptionError('max_epoch', o.max_epoch, f'the run in {o.outputs_dir} has done {done:g} epochs')
     return state
 
 def fingerprint(
@@ -300,7 +302,7 @@ def save_config(
 
 # %% ../../nbs/run/resume.ipynb #c043b
 class StateCallback(RunCallback):
-    "Saves a run after every epoch, every `save_state_minutes`, and before it stops for a signal; continues from a state."
+    "Saves a run after every epoch, every `save_state_minutes` and before it stops for a signal; resumes from a state."
     order = 90 # behind all others
     def __init__(self,
         shared:Run # with the state to continue from

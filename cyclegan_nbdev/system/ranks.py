@@ -42,7 +42,8 @@ def share_of_epoch(
     rank:int, # of the process, 0 to `world`-1
     world:int # processes
 ) -> list: # the process's items, batch after batch
-    "Deal an epoch to processes: disjoint but for padding, and step k of all of them together is batch k of one process with the global batch."
+    """Deal an epoch to processes, disjoint but for padding. Step k of all of them together is batch k of one process
+    with the global batch."""
     whole = batch_size*world
     mine = []
     for at in range(0, len(order), whole):
@@ -56,24 +57,31 @@ def share_of_epoch(
 class LostPeerError(CycleGANError):
     "Another process of the run has ended or cannot be reached; this one cannot go on alone."
 
-def _lost(e:Exception) -> bool: return isinstance(e, dist.DistError) or any(w in str(e) for w in ('gloo', 'Gloo', 'NCCL', 'by peer', 'TCPStore'))
+_OF_PEERS = ('gloo', 'Gloo', 'NCCL', 'by peer', 'TCPStore') # in messages of errors of communication
+def _lost(e:Exception) -> bool: return isinstance(e, dist.DistError) or any(w in str(e) for w in _OF_PEERS)
 
 def _alone() -> bool:
-    "Whether there is nobody to talk to: no other process, or an error under way in this one, which the others do not know of."
-    error = sys.exc_info()[1]
-    return world() == 1 or not (error is None or type(error).__name__.startswith('Cancel')) # fastai runs the callbacks' last events while an error passes through
+    "Whether nobody listens: there is no other process, or an error that the others do not know of is under way here."
+    if world() == 1: return True
+    error = sys.exc_info()[1] # fastai runs the callbacks' last events while an error passes through
+    return error is not None and not type(error).__name__.startswith('Cancel')
 
 # %% ../../nbs/system/ranks.ipynb #d05c67c3
 _talk:Any = None # the group for decisions, on the CPU; None: the one there is
 _meetings = itertools.count()
 
 def _meet(backend:str, timeout:timedelta) -> None:
-    "Start the process group, in a corner of the store of its own: the addresses of earlier groups, of those who died, too, are still in it."
+    "Start the process group."
     global _talk
-    import torch.distributed.nn # before there is a group: its functions take the group of that moment for their default and would keep its threads alive
-    if backend == 'nccl': torch.cuda.set_device(local_device()) # before the group is made, or all of them talk through the first GPU
+    # imported before there is a group: its functions take the group of that moment for their default,
+    # which would keep the group's threads alive
+    import torch.distributed.nn
+    if backend == 'nccl': torch.cuda.set_device(local_device()) # before, or all processes talk through the first GPU
     store,number,size = next(dist.rendezvous('env://', timeout=timeout))
-    dist.init_process_group(backend, store=dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)} {next(_meetings)}", store), rank=number, world_size=size, timeout=timeout)
+    # addresses of earlier groups, also of those that died, are still in the store: each group has a prefix of its own
+    restarts = os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)
+    own = dist.PrefixStore(f'start {restarts} {next(_meetings)}', store)
+    dist.init_process_group(backend, store=own, rank=number, world_size=size, timeout=timeout)
     if backend != 'gloo': _talk = dist.new_group(backend='gloo', timeout=timeout)
 
 @contextmanager
@@ -81,14 +89,20 @@ def process_group(
     platform:str='GPU', # CPU: gloo; GPU: NCCL where there is a GPU
     minutes:float=30 # how long a process waits for the others
 ) -> Iterator[None]:
-    "Join the other processes of a launched run, and part from them when all are through; alone it does nothing. Raises `LostPeerError` or `OptionError`."
+    """Join the other processes of a launched run, and part from them when all are through; alone it does nothing.
+    Raises `LostPeerError` or `OptionError`."""
     global _talk
-    if world() == 1: yield; return
+    if world() == 1:
+        yield
+        return
     if 'TORCHELASTIC_RUN_ID' in os.environ: end_with_parent() # torchrun is the parent
-    if not find_spec('accelerate'): raise OptionError('device_num', world(), 'several processes need accelerate: pip install "cyclegan_nbdev[distributed]"')
+    if not find_spec('accelerate'):
+        install = 'several processes need accelerate: pip install "cyclegan_nbdev[distributed]"'
+        raise OptionError('device_num', world(), install)
     joined = dist.is_initialized() # by somebody else, who will part
+    on_gpu = platform != 'CPU' and torch.cuda.is_available()
     try:
-        if not joined: _meet('gloo' if platform=='CPU' or not torch.cuda.is_available() else 'nccl', timedelta(minutes=minutes))
+        if not joined: _meet('nccl' if on_gpu else 'gloo', timedelta(minutes=minutes))
         yield
         if not joined:
             dist.barrier(group=_talk) # nobody leaves early: launchers end all when one fails on its way out
@@ -96,7 +110,9 @@ def process_group(
             _talk = None
     except RuntimeError as e:
         if not _lost(e): raise
-        raise LostPeerError(f'rank {rank()} of {world()}: another process of the run has ended or cannot be reached; what was saved is whole, and the same command continues it') from None
+        lost = 'another process of the run has ended or cannot be reached'
+        what_to_do = 'the same command continues from what was saved'
+        raise LostPeerError(f'rank {rank()} of {world()}: {lost}; {what_to_do}') from None
 
 # %% ../../nbs/system/ranks.ipynb #19e370a6
 def most(
@@ -159,7 +175,8 @@ def join_ranks(
         def _wrap_dl(self, dl:Any) -> Any:
             dl.rank,dl.world = rank(),world()
             return dl
-    return learn.add_cb(RanksTrainer(sync_bn=not cpu, cpu=cpu, mixed_precision='no')) # the networks see to it themselves, alone, too
+    # no mixed precision here: the networks see to it themselves, also where they are alone
+    return learn.add_cb(RanksTrainer(sync_bn=not cpu, cpu=cpu, mixed_precision='no'))
 
 # %% ../../nbs/system/ranks.ipynb #9a1c7e21
 def launched_precision() -> dict: # `precision`, or nothing

@@ -22,7 +22,7 @@ from .run.monitor import findings, plot_monitor
 from .tools.report import report
 from .train import load_learner, plot_history, show_options, show_samples, train
 
-_all_ = ['CycleGANError', 'DataError', 'OptionError', 'Options', 'Translator', 'cyclegan_learner', 'distill', 'evaluate',
-         'export', 'find_images', 'findings', 'fit', 'image_grid', 'load_learner', 'make_demo_scenes', 'plot_history',
-         'plot_monitor', 'predict', 'read_picture', 'report', 'save_picture', 'show_options', 'show_samples',
-         'street_scene', 'train', 'unpaired_dls']
+_all_ = ['CycleGANError', 'DataError', 'OptionError', 'Options', 'Translator', 'cyclegan_learner', 'distill',
+         'evaluate', 'export', 'find_images', 'findings', 'fit', 'image_grid', 'load_learner', 'make_demo_scenes',
+         'plot_history', 'plot_monitor', 'predict', 'read_picture', 'report', 'save_picture', 'show_options',
+         'show_samples', 'street_scene', 'train', 'unpaired_dls']

@@ -63,7 +63,8 @@ class _Parser(argparse.ArgumentParser):
     def _typed(self, file:str, name:Any, value:Any) -> list[str]:
         "An option of a YAML file as it would be typed; raises `OptionError`."
         allowed = [k for k in self.names() if k not in ('config', 'help', 'h')]
-        if name not in allowed: raise OptionError(name, value, f'unknown option in {file}' + did_you_mean(name, allowed))
+        if name not in allowed:
+            raise OptionError(name, value, f'unknown option in {file}' + did_you_mean(name, allowed))
         if value is None: return [] # the default
         if isinstance(value, list) and self._option_string_actions[f'--{name}'].nargs == '+':
             words = [str(v) for v in value]

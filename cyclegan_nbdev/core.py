@@ -219,7 +219,8 @@ class NetworkOptions:
     G_B_ckpt:str|None = option(None, 'network file with initial weights of G_B, which maps B to A')
     D_A_ckpt:str|None = option(None, 'network file with initial weights of D_A, which judges domain A')
     D_B_ckpt:str|None = option(None, 'network file with initial weights of D_B, which judges domain B')
-    start_from:str|None = option(None, 'begin a new run from the four networks of this run folder, with its options where none '
+    start_from:str|None = option(None,
+        'begin a new run from the four networks of this run folder, with its options where none '
         'are given: RUN (the newest), RUN@best or RUN@12 (an epoch that it has kept)')
 
 # %% ../nbs/00_core.ipynb #c017
@@ -256,17 +257,21 @@ class DistillOptions:
     from_teacher:bool = option(False, 'start from the most important channels of the teachers')
     GT_A_ckpt:str|None = option(None, 'network file of the teacher that maps A to B')
     GT_B_ckpt:str|None = option(None, 'network file of the teacher that maps B to A')
-    teacher_run:str|None = option(None, 'run folder of both teachers, instead of GT_A_ckpt and GT_B_ckpt: its best generators, else its newest')
+    teacher_run:str|None = option(None,
+        'run folder of both teachers, in place of GT_A_ckpt and GT_B_ckpt: its best generators, or else its newest')
     t_ngf:int|None = option(None, "the teachers' ngf, as a check; None: what their files say", lo=1)
-    t_gl_num:int|None = option(None, "the teachers' gl_num, as a check; for a file that does not tell it, what it is", lo=1)
-    t_slope:float|None = option(None, "the teachers' slope, as a check; for a file that does not tell it, what it is", lo=0, hi=1)
-    t_norm_mode:str|None = option(None, "the teachers' norm_mode, as a check; None: what their files say", ('batch', 'instance'))
+    t_gl_num:int|None = option(None,
+        "the teachers' gl_num, as a check; for a file that does not tell it, what it is", lo=1)
+    t_slope:float|None = option(None,
+        "the teachers' slope, as a check; for a file that does not tell it, what it is", lo=0, hi=1)
+    t_norm_mode:str|None = option(None,
+        "the teachers' norm_mode, as a check; None: what their files say", ('batch', 'instance'))
 
 # %% ../nbs/00_core.ipynb #352e9a34
 @dataclass(frozen=True)
 class ExportOptions(_Checked):
-    G_A_ckpt:str|None = option(None, 'network file of the generator that maps A to B')
-    G_B_ckpt:str|None = option(None, 'network file of the generator that maps B to A')
+    G_A_ckpt:str|None = option(None, 'network file of the generator that maps A to B, its URL, or hf:USER/REPO')
+    G_B_ckpt:str|None = option(None, 'network file of the generator that maps B to A, likewise')
     run_dir:str|None = option(None,
         'in place of network files: the folder of a run; its best generators are exported, or else its newest')
     file_name:str = option('cyclegan',
@@ -430,6 +435,18 @@ class Options(DistillOptions, TrainOptions, NetworkOptions, DataOptions, RunOpti
     def size_divisor(self) -> int: return MODELS[self.model](self) # of the sides of images
     @property
     def least_side(self) -> int: return max(3*2**self.dl_num, 8) # of an image that all four networks can process
+    def whole_size(self,
+        h:int, w:int # size of an image in pixels
+    ) -> tuple[int, int]: # height and width, which the generator can work on
+        "What a whole test image is resized to: a square, or its own proportions where training keeps them."
+        if not self.use_random or self.preprocess in ('resized_crop', 'resize_and_crop'):
+            return self.image_size,self.image_size
+        scale = 1 if self.preprocess == 'crop' else self.side_before_crop/w
+        d = self.size_divisor
+        least = math.ceil(self.least_side/d)
+        height,width = (max(least, round(s*scale/d))*d for s in (h, w))
+        return height,width
+
     @property
     def side_before_crop(self) -> int: return self.load_size or round(self.image_size*286/256)
 

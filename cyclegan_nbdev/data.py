@@ -56,11 +56,12 @@ class Augment:
     "From stored images to what the networks see; on the device of the images."
     def __init__(self,
         o:Options, # of the run; `model` and `gl_num` for the size divisor
-        train:bool=True, # False: the whole image, resized to a square
+        train:bool=True, # False: the whole image, as `o.whole_size` says
         resize:str='bilinear' # `resize_A` or `resize_B`: bilinear (antialiased) or nearest
     ) -> None:
         self.how = InterpolationMode.NEAREST_EXACT if resize == 'nearest' else InterpolationMode.BILINEAR
-        self.mode = o.preprocess if train and o.use_random else 'square'
+        self.mode = o.preprocess if train and o.use_random else 'whole'
+        self.whole_size = o.whole_size
         self.flip = train and o.use_random and o.flip
         self.rotate = train and o.use_random and o.rotate
         self.side,self.load,self.divisor = o.image_size,o.side_before_crop,o.size_divisor
@@ -70,7 +71,7 @@ class Augment:
     ) -> Cut:
         "Draw what to cut out of one image. Raises `DataError` where it is too small."
         whole,square = (0, 0, h, w),(self.side, self.side)
-        if self.mode == 'square': return Cut(whole, square)
+        if self.mode == 'whole': return Cut(whole, self.whole_size(h, w))
         if self.mode == 'resized_crop': return Cut(_random_box(h, w), square)
         if self.mode == 'scale_width':
             d = self.divisor
@@ -89,6 +90,8 @@ class Augment:
     ) -> Tensor: # (N, C, height, width) in [-1, 1]
         "Cut out, resize, mirror and turn every image of a batch."
         cuts = [self.cut(h, w) for h,w in hw]
+        if self.mode == 'whole' and len({c.seen for c in cuts}) > 1: # they cannot share a tensor: squares
+            cuts = [Cut((0, 0, h, w), (self.side, self.side)) for h,w in hw]
         if len({c.seen for c in cuts}) > 1: raise OptionError('batch_size', len(cuts),
             f'preprocess={self.mode} gave images of different sizes, which fit one batch only with batch_size=1')
         images = []

@@ -6,16 +6,19 @@
 __all__ = ['results_text', 'Evaluation', 'evaluate']
 
 # %% ../nbs/07_evaluate.ipynb #c006
-import json, math
+import json, math, tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 
 from .core import OptionError, Options
 from .system.files import atomic_path, place
 from .metrics.distances import Distances, feature_distances, load_extractor
+from .io.cache import resized
 from .io.palette import Palette
+from .io.pictures import Picture, find_images, read_picture, save_picture
 from .predict import predict, run_generators
 from .metrics.scores import METRICS, Confusion, FolderScores, Scores, match_files, plot_confusion, score_folders, scores_table, strange_text, worst_images
 
@@ -55,8 +58,9 @@ class Evaluation:
             return f'{what:32} ' + '  '.join(f'{k} {getattr(s, k):6.1%}' for k in METRICS)
         resized = f'; {len(self.scores.resized)} resized to the size of their label maps' if self.scores.resized else ''
         lines = [f'{self.scores.matched}{resized}', strange_text(self.scores.strange),
-                 line(f'all {len(c.palette.names)} classes', c.scores), line('  the true maps through JPEG', top.scores),
-                 line('official protocol', c.official), line('  the true maps through JPEG', top.official)]
+                 line(f'all {len(c.palette.names)} classes', c.scores), line('  the true maps through JPEG', top.scores)]
+        if c.palette.ignored or c.palette.void: # else the official protocol says the same
+            lines += [line('official protocol', c.official), line('  the true maps through JPEG', top.official)]
         if self.distances: lines.append(str(self.distances))
         return '\n'.join(l for l in lines if l)
 
@@ -64,14 +68,34 @@ class Evaluation:
         return f'```\n{self}\n```\n' + scores_table(self.scores.confusion)
 
 # %% ../nbs/07_evaluate.ipynb #c014
+def _scale(folder:Path, to:Path, o:Options) -> None:
+    "Write the images of a folder at the sizes that the run's preprocessing gives whole images."
+    for file in find_images(folder):
+        p = read_picture(file)
+        h,w = o.whole_size(*p.pixels.shape[:2])
+        pixels = resized(p.pixels.transpose(2, 0, 1), h, w).transpose(1, 2, 0)
+        name = to/file.relative_to(folder).with_suffix('.png' if pixels.shape[2] <= 4 else '.tif')
+        name.parent.mkdir(parents=True, exist_ok=True)
+        save_picture(name, Picture(pixels, icc=p.icc))
+
 def _translated(run_dir:str, o:Options, progress:bool) -> tuple[Path, Path, Path|None]:
     "Folders of a run's true label maps and of those that its generator makes; the generator's file."
     root = place(o.dataroot or Path(run_dir)/'demo_scenes')
-    if not isinstance(root, Path): raise OptionError('run_dir', str(run_dir), f'was trained on {root}; give what is there on a disk as cityscapes_dir, and as result_dir what cyclegan_predict makes')
+    if not isinstance(root, Path):
+        advice = 'give what is there on a disk as cityscapes_dir, and as result_dir what cyclegan_predict makes'
+        raise OptionError('run_dir', str(run_dir), f'was trained on {root}; {advice}')
     G_A = run_generators(run_dir)['G_A']
-    match_files(root/'testA', root/'testB') # what is not paired is told before it is translated
-    predict(input=[str(root/'testA')], G_A_ckpt=str(G_A), outputs_dir=str(Path(run_dir)/'evaluation'), image_size=o.image_size, format='png', overwrite=True, platform=o.platform, progress=progress)
-    return root/'testB',Path(run_dir)/'evaluation/predict/fake_B',G_A
+    match_files(root/'testA', root/'testB') # what is not paired is said before anything is translated
+    outputs = Path(run_dir)/'evaluation'
+    common:dict[str, Any] = dict(
+        G_A_ckpt=str(G_A), outputs_dir=str(outputs), overwrite=True, platform=o.platform, progress=progress)
+    if o.whole_size(1, 2) == (o.image_size, o.image_size):
+        predict(input=[str(root/'testA')], image_size=o.image_size, format='png', **common)
+    else:
+        with tempfile.TemporaryDirectory() as scaled:
+            _scale(root/'testA', Path(scaled)/'testA', o)
+            predict(input=[str(Path(scaled)/'testA')], format='png', **common)
+    return root/'testB',outputs/'predict/fake_B',G_A
 
 # %% ../nbs/07_evaluate.ipynb #c014b
 def evaluate(

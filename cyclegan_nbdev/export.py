@@ -29,7 +29,7 @@ from .io.scenes import street_scene
 from .io.mindir import run_mindir, write_mindir
 from .io.pictures import read_picture
 from .networks import Network, in_planes
-from .predict import DIRECTIONS, reflected, run_generators
+from .predict import DIRECTIONS, local_network, reflected, run_generators
 
 # %% ../nbs/08_export.ipynb #378b2ac3
 class Pixels(nn.Module):
@@ -342,6 +342,7 @@ def _check_export(o:ExportOptions) -> None:
 
 def _generator(path:str, option:str) -> tuple[Network, dict]:
     "The generator of an option that names a network file, and its header."
+    path = str(local_network(path, option))
     net,header = load_generator(path, option)
     check_role(path, header, option)
     assumed = [f"{k}={header['architecture'][k]}" for k in header.get('assumed', ())]

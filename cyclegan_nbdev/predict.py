@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DIRECTIONS', 'RECORD', 'LOSSY', 'FORMATS', 'PAD_MODES', 'reflected', 'padded_size', 'Translator', 'find_inputs',
-           'Report', 'read_record', 'translate_files', 'predict']
+           'Report', 'read_record', 'translate_files', 'local_network', 'predict']
 
 # %% ../nbs/06_predict.ipynb #c003
 import glob, hashlib, json, math, os, time
@@ -537,8 +537,18 @@ def _check_targets(targets:list[dict], bits:int|None, outputs_dir:str) -> None:
             reason = f'{to} is an input and would be replaced by its translation; give another folder'
             raise OptionError('outputs_dir', outputs_dir, reason)
 
+def local_network(
+    path:str|Path, # a network file, or its address: a URL, or hf:USER/REPO
+    option:str # the option that was given it, such as G_A_ckpt
+) -> str|Path:
+    "The file itself, or the local copy of what an address names. Raises `OptionError`."
+    if not str(path).startswith(('hf:', 'http://', 'https://')): return path
+    from cyclegan_nbdev.tools.hub import fetch_network # slow to import, seldom needed
+    return fetch_network(str(path), option)
+
 def _load(path:str|Path, option:str, assume:dict, **kwargs:Any) -> Translator:
     "A translator for an option that names a network file. Raises `OptionError`."
+    path = local_network(path, option)
     try: t = Translator.from_file(path, assume=assume, **kwargs)
     except DataError as e: raise OptionError(option, str(path), str(e).removeprefix(f'{path}: ')) from None
     check_role(path, t.header, option)
@@ -555,8 +565,8 @@ def _load(path:str|Path, option:str, assume:dict, **kwargs:Any) -> Translator:
 def predict(
     dataroot:str|None=None, # folder, or URL of one, with testA and testB
     input:list|None=None, # instead of dataroot: files, folders (with subfolders), URLs of folders, and patterns
-    G_A_ckpt:str|None=None, # network file of the generator that maps A to B
-    G_B_ckpt:str|None=None, # network file of the generator that maps B to A
+    G_A_ckpt:str|None=None, # network file of the generator that maps A to B, its URL, or hf:USER/REPO
+    G_B_ckpt:str|None=None, # network file of the generator that maps B to A, likewise
     run_dir:str|None=None, # instead of network files: the folder of a run; its best networks, else its newest
     direction:str|None=None, # with run_dir, AtoB or BtoA; None: both of a dataroot, AtoB of input
     outputs_dir:str='outputs', # results go to its subfolder predict

@@ -1,9 +1,10 @@
-"""Attack the product as a stranger would: the page, archives, names, hostile files. Everything stays on this machine and ends by itself.
+"""Attack the product as a stranger would: the page, archives, names, hostile files.
+Everything stays on this machine and ends by itself.
 
     python tests/attack.py [WORD] [--long]     # only the attacks whose name has the word; --long tries more of each
 """
-import argparse, atexit, contextlib, faulthandler, gzip, http.server, io, json, os, re, resource, shutil, signal, socket, subprocess, sys
-import tarfile, tempfile, threading, time, traceback, zipfile
+import argparse, atexit, contextlib, faulthandler, gzip, http.server, io, json, os, re, resource, shutil, signal
+import socket, subprocess, sys, tarfile, tempfile, threading, time, traceback, zipfile
 import urllib.error, urllib.request
 from pathlib import Path
 
@@ -60,7 +61,7 @@ for url in sys.argv[1:]:
 '''
 
 class Hostile(http.server.BaseHTTPRequestHandler):
-    "A web server that never answers, never ends, drips, or sends a bomb, as its path says; each answer ends after a minute by itself."
+    "A web server that is silent, endless, slow, or sends a bomb, as its path says; each answer ends after a minute."
     def log_message(self, *args): pass
     def do_HEAD(self):
         if 'silent' in self.path: time.sleep(20)
@@ -86,8 +87,10 @@ def downloads_without_end(folder, long):
     server.daemon_threads,server.block_on_close = True,False
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        urls = [f'http://127.0.0.1:{server.server_port}/{name}' for name in ('silent.png', 'endless.png', 'huge.png', 'bomb.png', 'drip.png', 'silent/', 'endless/', 'bomb/', 'drip/')]
-        done = subprocess.run([sys.executable, '-W', 'ignore', '-c', LIMITED, *urls], capture_output=True, text=True, timeout=100)
+        names = ['silent.png', 'endless.png', 'huge.png', 'bomb.png', 'drip.png', 'silent/', 'endless/', 'bomb/', 'drip/']
+        urls = [f'http://127.0.0.1:{server.server_port}/{name}' for name in names]
+        command = [sys.executable, '-W', 'ignore', '-c', LIMITED, *urls]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     finally: server.shutdown(); server.server_close()
     lines = done.stdout.splitlines()
     assert done.returncode == 0 and len(lines) == len(urls), done.stdout + done.stderr[-2000:]
@@ -101,7 +104,8 @@ def evil_archives(folder):
     buffer = io.BytesIO()
     Image.new('RGB', (24, 16), 'red').save(buffer, 'PNG')
     png = buffer.getvalue()
-    names = ['../../../x.png', 'a/../../../../y.png', 'C:\\x.png', 'C:/x.png', '..\\..\\x.png', 'in\\..\\..\\x.png', 'nul.png', 'in/AUX.png', '.. /x.png', '\\\\host\\share\\x.png']
+    names = ['../../../x.png', 'a/../../../../y.png', 'C:\\x.png', 'C:/x.png', '..\\..\\x.png', 'in\\..\\..\\x.png',
+             'nul.png', 'in/AUX.png', '.. /x.png', '\\\\host\\share\\x.png']
     for i,name in enumerate(names):
         (folder/str(i)).mkdir(parents=True)
         with tarfile.open(folder/str(i)/'0.tar', 'w') as t:
@@ -111,16 +115,21 @@ def evil_archives(folder):
                 t.addfile(info, io.BytesIO(png))
         with zipfile.ZipFile(folder/str(i)/'evil.zip', 'w') as z:
             for member in ('ok.png', name): z.writestr(member, png)
-        for url in (f'file://{folder}/{i}', f'tar://::{folder}/{i}/0.tar', f'zip://::{folder}/{i}/evil.zip'): yield name,url
+        for url in (f'file://{folder}/{i}', f'tar://::{folder}/{i}/0.tar', f'zip://::{folder}/{i}/evil.zip'):
+            yield name,url
+
+def predict(source, net, out):
+    "Exit code and output of `cyclegan_predict`."
+    from cyclegan_nbdev import cli
+    return command(cli.predict, '--input', source, '--G_A_ckpt', net, '--outputs_dir', out, '--platform', 'CPU')
 
 @attack('archives: members that leave the output folder')
 def members_that_leave(folder, long):
-    from cyclegan_nbdev import cli
     net = network_file(folder/'G_A.safetensors')
     (folder/'deep/er').mkdir(parents=True)
     for name,url in evil_archives(folder/'deep/archives'):
         before = {*folder.rglob('*')}
-        code,said = command(cli.predict, '--input', url, '--G_A_ckpt', net, '--outputs_dir', folder/'deep/er/out', '--platform', 'CPU')
+        code,said = predict(url, net, folder/'deep/er/out')
         made = {*folder.rglob('*.png')} - before
         refused = code == 1 and 'is not a safe name' in said.splitlines()[-1] and 'Traceback' not in said and not made
         hidden = code == 0 and {p.name for p in made} <= {'ok.png'} # a name that begins with a dot is left out
@@ -129,11 +138,11 @@ def members_that_leave(folder, long):
 
 @attack('archives: members of all kinds')
 def members_of_all_kinds(folder, long):
-    from cyclegan_nbdev import cli
     net = network_file(folder/'G_A.safetensors')
     png = io.BytesIO()
     Image.new('RGB', (24, 16), 'red').save(png, 'PNG')
-    for i,names in enumerate((['./in/a.png', 'b.png'], ['b.png', 'B.png', 'link.png', 'fifo.png'])): # shards with members of equal names
+    # shards with members of equal names
+    for i,names in enumerate((['./in/a.png', 'b.png'], ['b.png', 'B.png', 'link.png', 'fifo.png'])):
         (folder/'shards').mkdir(exist_ok=True)
         with tarfile.open(folder/f'shards/{i}.tar', 'w') as t:
             for name in names:
@@ -143,14 +152,13 @@ def members_of_all_kinds(folder, long):
                 if info.type == tarfile.REGTYPE: info.size = len(png.getvalue())
                 t.addfile(info, io.BytesIO(png.getvalue()))
     out = folder/'out'
-    code,said = command(cli.predict, '--input', f'file://{folder}/shards', '--G_A_ckpt', net, '--outputs_dir', out, '--platform', 'CPU')
+    code,said = predict(f'file://{folder}/shards', net, out)
     made = sorted(p.relative_to(out/'predict/fake_B').as_posix() for p in out.rglob('*.png'))
     assert code == 1 and 'link.png' in said and 'fifo.png' in said and '2 of 6 images failed' in said, said
     assert len(made) == 4 and len({m.lower() for m in made}) == 4 and 'in/a.png' in made, made
 
 @attack('results: records that are none')
 def forged_records(folder, long):
-    from cyclegan_nbdev import cli
     from cyclegan_nbdev.predict import RECORD
     net = network_file(folder/'G_A.safetensors')
     (folder/'in').mkdir()
@@ -162,17 +170,45 @@ def forged_records(folder, long):
         to.mkdir(parents=True)
         Image.new('RGB', (24, 16), 'blue').save(to/'a.png')
         record(to/RECORD)
-        code,said = command(cli.predict, '--input', folder/'in', '--G_A_ckpt', net, '--outputs_dir', folder/f'out{i}', '--platform', 'CPU')
+        code,said = predict(folder/'in', net, folder/f'out{i}')
         with Image.open(to/'a.png') as im: return code,said,im.getpixel((5, 5)) == (0, 0, 255)
-    texts = ['', '["a.png", null]', '["a.png", 3]', '{"a.png": 1}', '['*200_000, '["a.png", "' + 'f'*32 + '"]', '["a.png", NaN]', '9'*10_000, '\0\xff["a.png"', '[["a.png"], 1]\n'*1000]
+    texts = ['', '["a.png", null]', '["a.png", 3]', '{"a.png": 1}', '['*200_000, '["a.png", "' + 'f'*32 + '"]',
+             '["a.png", NaN]', '9'*10_000, '\0\xff["a.png"', '[["a.png"], 1]\n'*1000]
     for i,text in enumerate(texts):
         code,said,old = forge(i, lambda p: p.write_text(text + '\n', encoding='latin-1'))
-        assert code == 0 and '1 images' in said and '1 of them anew' in said and not old, (text[:30], said)
+        assert code == 0 and '1 image in' in said and '1 of them replaced' in said and not old, (text[:30], said)
     makers = (os.mkfifo, os.mkdir, lambda p: p.symlink_to(victim), lambda p: p.symlink_to('/dev/zero'))
     for i,make in enumerate(makers, len(texts)):
         code,said,_ = forge(i, make)
-        assert code == 1 and len(said.splitlines()) <= 3 and 'Traceback' not in said, said
+        assert code == 1 and len(said.splitlines()) <= 4 and 'Traceback' not in said, said
     assert victim.read_text() == 'mine'
+
+@attack('run folders that name servers, evaluated and reported')
+def foreign_addresses(folder, long):
+    from cyclegan_nbdev import cli
+    from cyclegan_nbdev.core import Options
+    asked = []
+    class Listener(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+        do_HEAD = do_GET
+        def log_message(self, *args): pass
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Listener)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        (folder/'ckpt').mkdir()
+        for role in ('G_A', 'G_B'): network_file(folder/f'ckpt/{role}_1.safetensors')
+        for name in ('dataroot', 'palette', 'extractor', 'cache_dir', 'G_A_ckpt'):
+            url = f'http://127.0.0.1:{server.server_port}/{name}'
+            (folder/'config.json').write_text(json.dumps(Options().as_dict() | {name:url}))
+            for run,argv in ((cli.evaluate, ('--run_dir', folder)), (cli.report, (folder,))):
+                code,said = command(run, *argv)
+                assert code in (0, 1, 2) and 'Traceback' not in said, said
+                assert not asked, f'{run.__name__} has asked for {asked}'
+    finally:
+        server.shutdown()
+        server.server_close()
 
 # hostile files
 
@@ -206,12 +242,17 @@ def long_headers(folder, long):
     for n in (24_000_000, 95_000_000)[:1 + long]:
         for inside in (b'[', b'{"a":'):
             (folder/'x.safetensors').write_bytes(n.to_bytes(8, 'little') + b'{"a":' + inside*(n//len(inside)))
-            for reader in (load_network, read_header, read_tensors): in_a_line(reader, folder/'x.safetensors', 'its table of tensors has')
+            for reader in (load_network, read_header, read_tensors):
+                in_a_line(reader, folder/'x.safetensors', 'its table of tensors has')
     for text in ('['*500_000, '{"a":'*100_000, '{"architecture":' + '9'*100_000 + '}'):
         safetensors.torch.save_file(weights, folder/'y.safetensors', {'cyclegan_nbdev': text})
         for reader in (load_network, read_header): in_a_line(reader, folder/'y.safetensors', 'y.safetensors')
-    for k,v in [('image_size', 10**12), ('image_size', True), ('epoch', 10**400), ('domains', 3), ('domains', ['A']*10**4), ('options', []), ('options', {'dataroot': 3}), ('assumed', ['x']), ('source', {}),
-                *(('architecture', header['architecture'] | change) for change in (dict(ngf=10**12), dict(gl_num=10**9), dict(in_planes=2**62), dict(kind='unet', gl_num=10**9), dict(kind='patch', dl_num=10**9), dict(widths=[2**60]*5), dict(slope=1e999)))]:
+    lies = [('image_size', 10**12), ('image_size', True), ('epoch', 10**400), ('domains', 3), ('domains', ['A']*10**4),
+            ('options', []), ('options', {'dataroot': 3}), ('assumed', ['x']), ('source', {})]
+    for change in (dict(ngf=10**12), dict(gl_num=10**9), dict(in_planes=2**62), dict(kind='unet', gl_num=10**9),
+                   dict(kind='patch', dl_num=10**9), dict(widths=[2**60]*5), dict(slope=1e999)):
+        lies.append(('architecture', header['architecture'] | change))
+    for k,v in lies:
         safetensors.torch.save_file(weights, folder/'z.safetensors', {'cyclegan_nbdev': json.dumps(header | {k:v})})
         for reader in (load_network, read_header): in_a_line(reader, folder/'z.safetensors', 'z.safetensors')
 
@@ -221,21 +262,28 @@ def odd_texts(folder, long):
     from cyclegan_nbdev.io.checkpoint import read_header
     path,header = small_network(folder)
     for text in ('\x1b]0;title\x07', 'a\nb\r\x00', '\u202egnp', '\ud800', 'x'*900_000):
-        odd = header | dict(domains=[text, text], version=text, normalisation=text, source=text, role=text, options=dict(dataroot=text, more=text))
-        safetensors.torch.save_file(safetensors.torch.load_file(path), folder/'odd.safetensors', {'cyclegan_nbdev': json.dumps(odd)[:1_000_000] if len(text) < 10**5 else json.dumps(header | dict(domains=[text, 'B']))})
+        odd = header | dict(domains=[text, text], version=text, normalisation=text, source=text, role=text,
+                            options=dict(dataroot=text, more=text))
+        if len(text) >= 10**5: odd = header | dict(domains=[text, 'B']) # a header has a limit of its own
+        weights = safetensors.torch.load_file(path)
+        safetensors.torch.save_file(weights, folder/'odd.safetensors', {'cyclegan_nbdev': json.dumps(odd)})
         h = read_header(folder/'odd.safetensors')
-        texts = [*h['domains'], h['version'] or '', h['normalisation'], h.get('source', ''), h['role'] or '', *map(str, h['options'].values())]
+        texts = [*h['domains'], h['version'] or '', h['normalisation'], h.get('source', ''), h['role'] or '',
+                 *map(str, h['options'].values())]
         assert all(t.isprintable() and len(t) <= 500 for t in texts), h
 
 @attack('pickles that take for ever')
 def endless_pickles(folder, long):
     from cyclegan_nbdev.io.checkpoint import read_header
-    chain = b'K\1q\0' + b''.join(bytes([104, i, 104, i, 0x86, 113, i+1]) for i in range(60)) # each tuple holds the one before twice
-    wide = b'K\1q\0' + b''.join(b'(' + bytes([104, i])*200 + b't' + bytes([113, i+1]) for i in range(8)) # 200 times
+    # each tuple holds the one before twice, or 200 times
+    chain = b'K\1q\0' + b''.join(bytes([104, i, 104, i, 0x86, 113, i+1]) for i in range(60))
+    wide = b'K\1q\0' + b''.join(b'(' + bytes([104, i])*200 + b't' + bytes([113, i+1]) for i in range(8))
     for name,built,last in (('chain', chain, 60), ('wide', wide, 8)):
         pickled = b'\x80\2' + built + b'}' + bytes([104, last]) + b'K\1s.'
         (folder/f'{name}.pth').write_bytes(pickled)
-        with zipfile.ZipFile(folder/f'{name}2.pth', 'w') as z: z.writestr('archive/data.pkl', pickled); z.writestr('archive/version', '3\n')
+        with zipfile.ZipFile(folder/f'{name}2.pth', 'w') as z:
+            z.writestr('archive/data.pkl', pickled)
+            z.writestr('archive/version', '3\n')
         for f in (f'{name}.pth', f'{name}2.pth'): in_a_line(read_header, folder/f, 'a pickle of more than')
     (folder/'steps.pth').write_bytes(b'\x80\2' + b'N'*20_000_000 + b'.')
     in_a_line(read_header, folder/'steps.pth', 'a pickle of more than', seconds=20)
@@ -248,8 +296,14 @@ def many_fields(folder, long):
         while size > 127: length += bytes([size & 127 | 128]); size >>= 7
         return bytes([n << 3 | 2]) + length + bytes([size]) + b
     size = 50_000_000
-    dims = field(1, field(1, b'conv.weight') + field(2, field(1, b'\1'*size) + field(2, b'Float32') + field(3, bytes(4))))
-    for name,b in dict(zeros=b'\n' + bytes(size), inside=field(1, bytes(size)), deeper=field(1, field(1, b'w') + field(2, bytes(size))), dims=dims, empty=field(1, b'')*(size//2)).items():
+    tensor = field(1, b'\1'*size) + field(2, b'Float32') + field(3, bytes(4))
+    files = dict(
+        zeros=b'\n' + bytes(size),
+        inside=field(1, bytes(size)),
+        deeper=field(1, field(1, b'w') + field(2, bytes(size))),
+        dims=field(1, field(1, b'conv.weight') + field(2, tensor)),
+        empty=field(1, b'')*(size//2))
+    for name,b in files.items():
         (folder/f'{name}.ckpt').write_bytes(b)
         in_a_line(read_header, folder/f'{name}.ckpt', f'{name}.ckpt')
 
@@ -271,8 +325,16 @@ def no_files(folder, long):
 def sweeps(folder, long):
     from cyclegan_nbdev.tools.sweep import sweep_runs
     laughs = '\n'.join(f'      - &l{i} [{",".join([f"*l{i-1}"]*10 if i else ["1"]*10)}]' for i in range(10))
-    for name,text,word in (('laughs', 'grid:\n  lr:\n    -\n' + laughs, 'alias'), ('digits', 'grid: {seed: [' + '9'*5000 + ']}', 'digits'), ('hex', 'grid: {seed: [0x' + 'f'*5000 + ']}', 'digits'), ('brackets', '['*20_000, 'nested'),
-                           ('long', 'x'*2_000_000, 'MB'), ('many', f'grid: {{seed: {[*range(1000)]}, ngf: {[*range(1, 1001)]}}}', '1,000,000 runs'), ('text', f'grid: {{extractor: [{"x"*90_000}]}}', 'a name of')):
+    many = f'grid: {{seed: {[*range(1000)]}, ngf: {[*range(1, 1001)]}}}'
+    files = dict(
+        laughs=('grid:\n  lr:\n    -\n' + laughs, 'alias'),
+        digits=('grid: {seed: [' + '9'*5000 + ']}', 'digits'),
+        hex=('grid: {seed: [0x' + 'f'*5000 + ']}', 'digits'),
+        brackets=('['*20_000, 'nested'),
+        long=('x'*2_000_000, 'MB'),
+        many=(many, '1,000,000 runs'),
+        text=(f'grid: {{extractor: [{"x"*90_000}]}}', 'a name of'))
+    for name,(text,word) in files.items():
         (folder/f'{name}.yaml').write_text(text)
         in_a_line(sweep_runs, folder/f'{name}.yaml', word)
 
@@ -287,7 +349,8 @@ def post(url, body=None, timeout=30, **headers):
     data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     headers = {'Content-Type':'application/json', **headers}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=timeout) as r: return r.status,r.read().decode(errors='replace')
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=timeout) as r:
+            return r.status,r.read().decode(errors='replace')
     except urllib.error.HTTPError as e: return e.code,e.read().decode(errors='replace')
 
 def hostile_run(folder):
@@ -299,9 +362,11 @@ def hostile_run(folder):
     for d in ('ckpt', 'imgs'): (folder/d).mkdir(parents=True)
     for role in ('G_A', 'G_B'):
         net = build_network(architecture(o, role))
-        header = dict(package='cyclegan_nbdev', version=IMG, role=role, architecture=net.arch, domains=[IMG, f'![]({IMG})'], epoch=1,
-                      image_size=32, options=dict(dataroot=f'/x/{IMG}', seed=0, more=IMG), source=f'{IMG}![x](http://elsewhere.example/y)')
-        safetensors.torch.save_file(net.state_dict(), folder/f'ckpt/{role}_1.safetensors', {'cyclegan_nbdev':json.dumps(header)})
+        header = dict(package='cyclegan_nbdev', version=IMG, role=role, architecture=net.arch, epoch=1, image_size=32,
+                      domains=[IMG, f'![]({IMG})'], options=dict(dataroot=f'/x/{IMG}', seed=0, more=IMG),
+                      source=f'{IMG}![x](http://elsewhere.example/y)')
+        file = folder/f'ckpt/{role}_1.safetensors'
+        safetensors.torch.save_file(net.state_dict(), file, {'cyclegan_nbdev':json.dumps(header)})
     Image.new('RGB', (40, 20)).save(folder/'imgs/0_grid.png')
     os.mkfifo(folder/'imgs/1_grid.png')
     (folder/'imgs/2_grid.png').symlink_to('/dev/zero')

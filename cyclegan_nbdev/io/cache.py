@@ -101,7 +101,8 @@ def _write_part(part:Path, decoded:Iterable) -> Iterator[None]:
             index = np.array(rows, _ROW).tobytes()
             (tmp/'index.bin').write_bytes(crc32(index).to_bytes(4, 'little') + index)
             there = _read_index(part)
-            if there is None or there.tobytes() != index: shutil.rmtree(part, ignore_errors=True) # spoilt, or out of date
+            spoilt = there is None or there.tobytes() != index
+            if spoilt: shutil.rmtree(part, ignore_errors=True)
             try: os.rename(tmp, part)
             except OSError: # another run was faster
                 if _read_index(part) is None: raise

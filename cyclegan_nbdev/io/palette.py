@@ -127,7 +127,8 @@ class Palette:
         return _look_up(self._tables()[0], as_rgb(img))
 
     def strange(self, img:Image.Image|np.ndarray) -> float: # 0 to 1
-        "The share of a true label map's pixels that are like no colour of the palette. Raises `DataError` for other pictures."
+        """The share of a true label map's pixels that are like no colour of the palette.
+        Raises `DataError` for other pictures."""
         x = as_rgb(img)
         share = float(_look_up(self._tables()[1], x).mean())
         if (x == x[...,:1]).all(): # grey: class numbers? 255 is what others call void

@@ -225,7 +225,8 @@ def _check_samples(page:Any) -> None:
     raise DataError(f'{_SAMPLES.get(kind, "unknown ")}{bits} pixels; save them as {WANTED_TYPES}')
 
 def _pages(t:Any, in_planes:int|None) -> int:
-    "The pages of a TIFF without reduced copies. Raises `DataError` unless there is one, or a grey one for every channel."
+    """The pages of a TIFF without reduced copies.
+    Raises `DataError` unless there is one, or a grey one for every channel."""
     first = t.pages.first
     n = max(sum(not (p.is_reduced or p.is_mask) for p in t.pages) if len(t.pages) > 1 else 1, len(t.series[0].pages))
     stack = n == len(t.series[0].pages) and first.samplesperpixel == 1 and first.photometric in (0, 1)
@@ -318,7 +319,8 @@ def _in_srgb(x:np.ndarray, icc:bytes|None) -> tuple[np.ndarray, bytes|None]:
     how,tag = _to_srgb(icc, 'L' if colours == 1 else 'RGB')
     if how is None: return x,tag
     if x.dtype == np.uint16:
-        raise DataError(f'16 bits in another colour profile than sRGB cannot be converted here; convert them, or {KEEP}')
+        other = '16 bits in another colour profile than sRGB cannot be converted here'
+        raise DataError(f'{other}; convert them, or {KEEP}')
     from PIL import ImageCms
     plain = Image.fromarray(np.ascontiguousarray(x[...,0] if colours == 1 else x[...,:3]))
     res = np.asarray(ImageCms.applyTransform(plain, how))[...,:colours]
@@ -417,7 +419,7 @@ COLOUR_PROFILES = ('sRGB', 'keep')
 
 def read_picture(
     source:str|Path|Image.Image, # an image file, its URL, or an image from Pillow
-    in_planes:int|None=3, # channels wanted: 1 grey, 3 RGB, 4 RGBA; other numbers are those of the file; None: all it has, alpha last
+    in_planes:int|None=3, # channels wanted: 1 grey, 3 RGB, 4 RGBA, else as many as the file has; None: all, alpha last
     colour_profile:str='sRGB' # sRGB converts colours that have another profile, keep takes the numbers as they are
 ) -> Picture:
     "A picture as deep as it was stored, upright. Raises `DataError` naming the file."
@@ -490,7 +492,8 @@ def _check_fits(kind:str, p:Picture) -> None:
     "Raise `DataError` where files with this ending cannot hold a picture."
     c,tiff = p.pixels.shape[2],kind in ('.tif', '.tiff')
     if kind not in WRITABLE:
-        raise DataError(f'pictures are not written as {kind or "a file without ending"}; allowed: {", ".join(WRITABLE)}')
+        ending = kind or 'a file without ending'
+        raise DataError(f'pictures are not written as {ending}; allowed: {", ".join(WRITABLE)}')
     if not tiff and c not in (1, 3, 4): raise DataError(f'{c} channels fit a TIFF only; save it as .tif')
     if p.pixels.dtype == np.uint16 and not (tiff or kind == '.png'):
         raise DataError(f'16 bits do not fit {kind}; save it as .png or .tif, or with 8 bits')
@@ -534,11 +537,13 @@ from ..system.files import is_folder, is_hidden, remote_files
 _DEEPEST = 200 # folders in each other; what works on paths calls itself once for each
 
 def _files(top:str) -> Iterator[str]:
-    "All files below a folder that are not hidden; each real folder once, by its own name rather than a link's. Raises `DataError` or `OSError`."
+    """All files below a folder that are not hidden; each real folder once, by its own name rather than a link's.
+    Raises `DataError` or `OSError`."""
     seen,folders,links = set(),[top],list[str]()
     while folders or links:
         folder = folders.pop() if folders else heappop(links)
-        if folder.count(os.sep) - top.count(os.sep) > _DEEPEST: raise DataError(f'{top}: more than {_DEEPEST} folders in each other; give a folder further down')
+        if folder.count(os.sep) - top.count(os.sep) > _DEEPEST:
+            raise DataError(f'{top}: more than {_DEEPEST} folders in each other; give a folder further down')
         if (real := os.path.realpath(folder)) in seen: continue
         seen.add(real)
         with os.scandir(folder) as found:
@@ -572,7 +577,9 @@ def _left_out(endings:Counter) -> str:
     "How many files have which endings, the most frequent first."
     n = endings.total()
     named = [e or 'none' for e,_ in endings.most_common(5)]
-    return f'{n} {"file" if n == 1 else "files"} with other endings left out ({", ".join(named)}{", ..." if len(endings) > 5 else ""})'
+    if len(endings) > 5: named = [*named, '...']
+    files = 'file' if n == 1 else 'files'
+    return f'{n} {files} with other endings left out ({", ".join(named)})'
 
 def read_image(
     path:str|Path, # an image file
@@ -585,8 +592,10 @@ def read_image(
 def to_image(
     x:Tensor # (C, H, W) in [-1, 1]
 ) -> Image.Image:
-    "A network's output as a picture to look at; rounded, not truncated. Of 2 channels the first is shown, of more than 4 the first three."
-    pixels = x[:{1:1, 2:1, 4:4}.get(len(x), 3)].detach().float().cpu().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    """A network's output as a picture to look at; rounded, not truncated.
+    Of 2 channels the first is shown, of more than 4 the first three."""
+    shown = x[:{1:1, 2:1, 4:4}.get(len(x), 3)].detach().float().cpu().clamp(-1, 1)
+    pixels = ((shown + 1)*127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
     return Image.fromarray(pixels.squeeze(2) if pixels.shape[2]==1 else pixels)
 
 # %% ../../nbs/io/pictures.ipynb #4289c8a7
@@ -597,7 +606,8 @@ def progress_bar(
     show:bool=True # False: never
 ) -> tqdm:
     "Go through `items` behind a progress bar with the time left."
-    return tqdm(items, what, total, leave=False, mininterval=.5, disable=not (show and (IN_NOTEBOOK or sys.stderr.isatty())))
+    seen = show and (IN_NOTEBOOK or sys.stderr.isatty())
+    return tqdm(items, what, total, leave=False, mininterval=.5, disable=not seen)
 
 # %% ../../nbs/io/pictures.ipynb #acf90697
 def image_grid(
@@ -612,8 +622,11 @@ def image_grid(
     top = 18 if titles else 0
     grid = Image.new('RGB', (max(map(len, rows))*(w+gap)-gap, len(rows)*(h+gap)-gap+top), 'white')
     for i,r in enumerate(rows):
-        for j,o in enumerate(r): grid.paste(o.convert('RGB').resize((o.width*zoom, o.height*zoom), Image.Resampling.NEAREST), (j*(w+gap), i*(h+gap)+top))
+        for j,o in enumerate(r):
+            enlarged = o.convert('RGB').resize((o.width*zoom, o.height*zoom), Image.Resampling.NEAREST)
+            grid.paste(enlarged, (j*(w+gap), i*(h+gap)+top))
     fonts = [ImageFont.truetype(f'{get_data_path()}/fonts/ttf/DejaVuSans.ttf', size) for size in (12, 11, 10, 9, 8)]
     font = next((f for f in fonts if all(f.getlength(t) <= w for t in titles or [])), fonts[-1]) # so that titles fit
-    for j,t in enumerate(titles or []): ImageDraw.Draw(grid).text((j*(w+gap)+w//2, 2), t, fill='black', anchor='ma', font=font)
+    for j,t in enumerate(titles or []):
+        ImageDraw.Draw(grid).text((j*(w+gap)+w//2, 2), t, fill='black', anchor='ma', font=font)
     return grid

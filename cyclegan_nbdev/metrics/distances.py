@@ -106,7 +106,8 @@ def kernel_distance(
         mean,std = kernel.compute()
     return float(mean), float(std), 'all images together' if n == 1 else f'mean of {n} subsets of {size} images, seed 0'
 
-DISTANCES = ('kid', 'kernel_distance') # what it is called with the genuine extractor, and with any other
+# what it is called with the genuine extractor, and with any other; from A to B, and from B to A
+DISTANCES = ('kid', 'kernel_distance', 'kid_BtoA', 'kernel_distance_BtoA')
 
 def is_genuine(
     label:str # of an extractor

@@ -109,14 +109,25 @@ def plot_confusion(
 def scores_table(
     c:Confusion # counts
 ) -> str:
-    "A markdown table of both protocols: the means, then each class that occurs or was found."
-    per = lambda v: '–' if np.isnan(v) else f'{v:.1%}'
-    total,s,o = max(c.matrix.sum(), 1),c.scores,c.official
-    rows = [f'| **all pixels** | | {per(s.mean_pixel_acc)} | | {per(o.mean_pixel_acc)} | |',
-            f'| **mean of classes** | | {per(s.mean_class_acc)} | {per(s.mean_class_iou)} | {per(o.mean_class_acc)} | {per(o.mean_class_iou)} |']
-    rows += [f'| {n} | {per(c.matrix[i].sum()/total)} | {per(s.class_acc[i])} | {per(s.class_iou[i])} | {per(o.class_acc[i])} | {per(o.class_iou[i])} |'
-             for i,n in enumerate(c.palette.names) if c.matrix[i].any() or c.matrix[:,i].any()]
-    return '\n'.join([f'| class | pixels | accuracy, all {len(c.palette.names)} classes | IoU | accuracy, official protocol | IoU |', '|---|---|---|---|---|---|', *rows])
+    """A markdown table of the means, then of each class that occurs or was found; of both protocols where the palette
+    leaves classes out."""
+    def percent(value:float) -> str: return '–' if np.isnan(value) else f'{value:.1%}'
+    protocols = {f'all {len(c.palette.names)} classes': c.scores}
+    if c.palette.ignored or c.palette.void: protocols['official protocol'] = c.official
+    total = max(c.matrix.sum(), 1)
+    def row(*cells:str) -> str: return ''.join(f'| {text} ' if text else '| ' for text in cells) + '|'
+    pixels,means = [],[]
+    for s in protocols.values():
+        pixels += [percent(s.mean_pixel_acc), '']
+        means += [percent(s.mean_class_acc), percent(s.mean_class_iou)]
+    head = [words for name in protocols for words in (f'accuracy, {name}', 'IoU')]
+    lines = [row('class', 'pixels', *head), '|---'*(2 + len(head)) + '|', row('**all pixels**', '', *pixels),
+             row('**mean of classes**', '', *means)]
+    for i,name in enumerate(c.palette.names):
+        if not c.matrix[i].any() and not c.matrix[:,i].any(): continue
+        values = [percent(v[i]) for s in protocols.values() for v in (s.class_acc, s.class_iou)]
+        lines.append(row(name, percent(c.matrix[i].sum()/total), *values))
+    return '\n'.join(lines)
 
 # %% ../../nbs/metrics/scores.ipynb #c025
 def through_jpeg(

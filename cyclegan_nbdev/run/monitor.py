@@ -214,6 +214,10 @@ def draw_failure(
     return fig
 
 # %% ../../nbs/run/monitor.ipynb #c028c
+def _square(x:Tensor, side:int) -> Tensor:
+    if x.shape[2:] == (side, side): return x
+    return F.interpolate(x, (side, side), mode='bilinear', antialias=True)
+
 class MonitorCallback(RunCallback):
     """Examine the networks on test images after every epoch, write monitor.csv, and report what begins to fail in a
     sentence and a picture."""
@@ -232,7 +236,8 @@ class MonitorCallback(RunCallback):
     def after_train(self) -> None:
         dl = self.dls.valid
         n = min(self.n, len(dl.dataset.A), len(dl.dataset.B))
-        A,B = dl.batch_of([(i, i) for i in range(n)])
+        side = self.shared.o.image_size # squares, whatever the run's preprocessing: A and B are compared pixel by pixel
+        A,B = (_square(x, side) for x in dl.batch_of([(i, i) for i in range(n)]))
         self.model.eval()
         nets = {role:getattr(get_model(self.model), role) for role in ROLES}
         stats,images = examine(nets, A, B, self.shared.o)

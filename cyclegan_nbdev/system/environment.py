@@ -16,4 +16,5 @@ warnings.filterwarnings('ignore', '.*torch.jit.script', FutureWarning)
 
 # %% ../../nbs/system/environment.ipynb #18579d36
 is_command = os.path.basename((sys.argv or [''])[0]).startswith('cyclegan_')
-if is_command and signal.getsignal(signal.SIGINT) is signal.default_int_handler: signal.signal(signal.SIGINT, signal.SIG_DFL)
+if is_command and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

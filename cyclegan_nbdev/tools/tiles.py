@@ -55,7 +55,8 @@ def conv_rows(
         if mode == 'REFLECT': x = F.pad(x, (p, p, 0, 0), 'reflect')
         if mode == 'CONSTANT': x = F.pad(x, (p, p, 0, 0))
         if mode == 'SYMMETRIC': x = torch.cat([x[...,:p].flip(3), x, x[...,src.w-p:].flip(3)], 3)
-        return conv2d(x, m.weight, m.bias, groups=m.groups) if s == 1 else F.conv2d(x, m.weight, m.bias, s, groups=m.groups)
+        if s == 1: return conv2d(x, m.weight, m.bias, groups=m.groups)
+        return F.conv2d(x, m.weight, m.bias, s, groups=m.groups)
     return Rows(read, m.out_channels, *((d + 2*p - k)//s + 1 for d in (src.h, src.w)))
 
 def up_rows(
@@ -63,7 +64,8 @@ def up_rows(
     m:nn.ConvTranspose2d # may have an attribute `crop_end`: the last row and column are cut off
 ) -> Rows:
     "A transposed convolution: row i of the input reaches rows s·i - p to s·i - p + k - 1."
-    k,s,p,extra,cut = m.kernel_size[0],m.stride[0],int(m.padding[0]),m.output_padding[0],int(getattr(m, 'crop_end', False))
+    k,s,p,extra = m.kernel_size[0],m.stride[0],int(m.padding[0]),m.output_padding[0]
+    cut = int(getattr(m, 'crop_end', False))
     h,w = ((d-1)*s - 2*p + k + extra - cut for d in (src.h, src.w))
     def read(a:int, b:int) -> Tensor:
         first,last = max(-((k-1-a-p)//s), 0),min((b-1+p)//s + 1, src.h)
@@ -86,7 +88,9 @@ def _in_file(c:int, h:int, w:int) -> tuple[Rows, Callable, Any]:
     def write(a:int, b:int, x:Tensor) -> None:
         f.seek(4*c*w*a)
         try: f.write(x[0].transpose(0, 1).contiguous().cpu().numpy().data); f.flush()
-        except OSError as e: raise OSError(f'{tempfile.gettempdir()}: no room for the bands of a large picture ({e.strerror}); TMPDIR names another folder') from None
+        except OSError as e:
+            no_room = f'no room for the bands of a large picture ({e.strerror})'
+            raise OSError(f'{tempfile.gettempdir()}: {no_room}; TMPDIR names another folder') from None
     return Rows(read, c, h, w),write,f
 
 # %% ../../nbs/tools/tiles.ipynb #c012
@@ -177,7 +181,9 @@ def _through(src:Rows, layers:Iterable, *how:Any) -> Rows:
 def _block(src:Rows, m:ResnetBlock, *how:Any) -> Rows:
     "x + f(x), kept: the next block wants it several times."
     f = _through(src, m.layers, *how)
-    return _kept(Rows(lambda a,b: src.read(a, b).to(next(m.parameters()).device) + f.read(a, b), src.c, src.h, src.w), *how)
+    device = next(m.parameters()).device
+    def read(a:int, b:int) -> Tensor: return src.read(a, b).to(device) + f.read(a, b)
+    return _kept(Rows(read, src.c, src.h, src.w), *how)
 
 def _kept(src:Rows, store:Store, n:int, keep_height:int) -> Rows: return store.keep(src, bands_of(src.h, n))
 
@@ -215,7 +221,8 @@ def translate_in_bands(
     device = next(net.parameters()).device
     if not net.levels and net.parts == [net]: return net(x.to(device)).cpu() # it does not tell what it is made of
     h = x.shape[2]
-    n = min(max(math.ceil(2*peak_memory(net, *x.shape[2:])/memory), 1), max(h//8, 1)) # half for bands, half for what is kept
+    needed = math.ceil(2*peak_memory(net, *x.shape[2:])/memory) # half for bands, half for what is kept
+    n = min(max(needed, 1), max(h//8, 1))
     store = store or Store(memory/2)
     how = Rows(lambda a,b: x[:,:,a:b].to(device), *x.shape[1:]),store,n,h//4
     y = _with_skips(net, *how) if net.levels else _one_after_the_other(net, *how)

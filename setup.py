@@ -1,4 +1,4 @@
-"Everything about the package is in settings.ini; this file hands it to setuptools, and the papermill notebooks to the wheel."
+"Hand what settings.ini says to setuptools, and the papermill notebooks to the wheel."
 import json
 import re
 from configparser import ConfigParser
@@ -37,14 +37,18 @@ setup(
     name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'],
     author=cfg['author'], author_email=cfg['author_email'],
     long_description=long_description(), long_description_content_type='text/markdown',
-    classifiers=['Development Status :: 3 - Alpha', 'Framework :: Jupyter', 'Intended Audience :: Developers',
-                 'Intended Audience :: Science/Research', 'Operating System :: MacOS', 'Operating System :: POSIX :: Linux',
+    classifiers=['Development Status :: 3 - Alpha', 'Framework :: Jupyter',
+                 'Intended Audience :: Developers', 'Intended Audience :: Science/Research',
+                 'Operating System :: MacOS', 'Operating System :: POSIX :: Linux',
                  *(f'Programming Language :: Python :: 3{minor}' for minor in ('', '.11', '.12', '.13', '.14')),
                  'Topic :: Scientific/Engineering :: Artificial Intelligence',
                  'Topic :: Scientific/Engineering :: Image Processing', 'Typing :: Typed'],
     packages=find_namespace_packages(include=['cyclegan_nbdev*']),
-    package_data={'cyclegan_nbdev': ['py.typed', 'palettes/*.json', 'templates/*']}, cmdclass={'build_py': BuildWithNotebooks},
-    python_requires=f'>={cfg["min_python"]}', install_requires=split(cfg['requirements']), extras_require=extras,
+    package_data={'cyclegan_nbdev': ['py.typed', 'palettes/*.json', 'templates/*']},
+    cmdclass={'build_py': BuildWithNotebooks},
+    python_requires=f'>={cfg["min_python"]}',
+    install_requires=split(cfg['requirements']),
+    extras_require=extras,
     entry_points={'console_scripts': cfg['console_scripts'].split(),
                   'nbdev': ['cyclegan_nbdev=cyclegan_nbdev._modidx:d']},
 )

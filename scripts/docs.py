@@ -1,5 +1,5 @@
-"""Every link, anchor, picture and name in the notebooks' prose and the other documents; with a folder as argument also all notebooks as HTML,
-and what the builder of the documentation site could not take.
+"""Check every link, anchor, picture and name in the notebooks' prose and the other documents. With a folder as
+argument, also write all notebooks there as HTML and check that the builder of the documentation site can read them.
 
 Prints what is wrong, one line each, and how many links were looked at."""
 import importlib
@@ -21,7 +21,9 @@ def documents():
 def prose(path):
     "The markdown of a document, code blocks left out."
     text = path.read_text(encoding='utf-8')
-    if path.suffix == '.ipynb': text = '\n\n'.join(c.source for c in nbformat.reads(text, 4).cells if c.cell_type == 'markdown')
+    if path.suffix == '.ipynb':
+        cells = nbformat.reads(text, 4).cells
+        text = '\n\n'.join(c.source for c in cells if c.cell_type == 'markdown')
     return re.sub(r'^ *(```|~~~).*?^ *\1', '', text, flags=re.M | re.S)
 
 def slug(heading):
@@ -40,7 +42,9 @@ def wrong_link(path, link):
     target = (path.parent/unquote(url.path)).resolve() if url.path else path
     if not target.exists(): return 'no such file'
     if not target.is_relative_to(ROOT): return 'outside of the repository'
-    if url.fragment and target.suffix in ('.ipynb', '.md') and unquote(url.fragment) not in anchors(target): return f'no such heading in {target.name}'
+    has_headings = target.suffix in ('.ipynb', '.md')
+    if url.fragment and has_headings and unquote(url.fragment) not in anchors(target):
+        return f'no such heading in {target.name}'
     return ''
 
 def links(text):
@@ -75,7 +79,8 @@ def check():
             if not (ROOT/name).exists(): wrong.append(f'{where}: {name}: no such file')
         for name in set(re.findall(r'`make ([a-z-]+)', text)):
             n += 1
-            if not re.search(rf'^{name}:', (ROOT/'Makefile').read_text(), re.M): wrong.append(f'{where}: make {name}: no such target')
+            makefile = (ROOT/'Makefile').read_text()
+            if not re.search(rf'^{name}:', makefile, re.M): wrong.append(f'{where}: make {name}: no such target')
     return wrong,n
 
 def wrong_for_site(path):
@@ -84,22 +89,30 @@ def wrong_for_site(path):
     from nbdev.processors import FilterDefaults
     warnings.filterwarnings('ignore', 'Found cells containing imports and other code')
     try: FilterDefaults()(read_nb(path))
-    except Exception as e: return f'{path.relative_to(ROOT)}: nbdev_docs: {e.__cause__ or e}: ' + ' '.join(str(e).split())[:200]
+    except Exception as e:
+        details = ' '.join(str(e).split())[:200]
+        return f'{path.relative_to(ROOT)}: nbdev_docs: {e.__cause__ or e}: {details}'
 
-WIDE = '<style>table{display:block;width:fit-content;max-width:100%;overflow-x:auto}.highlight{margin-bottom:1em}</style></head>' # a wide table scrolls
+WIDE = ( # a wide table scrolls
+    '<style>table{display:block;width:fit-content;max-width:100%;overflow-x:auto}'
+    '.highlight{margin-bottom:1em}</style></head>')
+
+def is_shown(cell): return cell.cell_type != 'raw' and not cell.source.startswith(('#| hide', '#| default_exp'))
 
 def render(out):
     "All notebooks as HTML, with links from one to the other; what is wrong with them for the site."
     from nbconvert import HTMLExporter
-    exporter,wrong = HTMLExporter(embed_images=True),[]
+    exporter = HTMLExporter(embed_images=True)
+    wrong = []
     for path in sorted((ROOT/'nbs').rglob('*.ipynb')):
         if said := wrong_for_site(path): wrong.append(said)
         nb = nbformat.read(path, 4)
-        nb.cells = [c for c in nb.cells if c.cell_type != 'raw' and not c.source.startswith(('#| hide', '#| default_exp'))]
+        nb.cells = [c for c in nb.cells if is_shown(c)]
         html,_ = exporter.from_notebook_node(nb, {'metadata':{'path':str(path.parent), 'name':path.stem}})
         to = out/path.relative_to(ROOT/'nbs').with_suffix('.html')
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(re.sub(r'(href="(?!https?:)[^"]*)\.ipynb', r'\1.html', html).replace('</head>', WIDE, 1), encoding='utf-8')
+        html = re.sub(r'(href="(?!https?:)[^"]*)\.ipynb', r'\1.html', html)
+        to.write_text(html.replace('</head>', WIDE, 1), encoding='utf-8')
     return wrong
 
 if __name__ == '__main__':

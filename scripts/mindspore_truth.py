@@ -1,7 +1,9 @@
-"""How far MindSpore's CycleGAN and ours are from each other, and each from the result in float64.
+"""Measure how far MindSpore's CycleGAN and ours are from each other, and each from the result in float64.
 
-With mindspore==2.10.0 and numpy<2, and without this package:  python scripts/mindspore_truth.py make MODELS OUT
-where MODELS is official/cv/CycleGAN of github.com/mindspore-ai/models. Then with this package:  python scripts/mindspore_truth.py compare OUT
+With mindspore==2.10.0 and numpy<2, and without this package:
+    python scripts/mindspore_truth.py make MODELS OUT
+where MODELS is official/cv/CycleGAN of github.com/mindspore-ai/models. Then with this package:
+    python scripts/mindspore_truth.py compare OUT
 """
 import sys
 from pathlib import Path
@@ -12,7 +14,8 @@ CASES = { # name: (our kind, side of the image, MindSpore's arguments, what its 
     'resnet': ('resnet', 64, (3, 4, 2, .2, 'instance', True, 'CONSTANT'), dict(gl_num=2)),
     'resnet slope 0': ('resnet', 64, (3, 16, 3, 0, 'instance', True, 'CONSTANT'), dict(gl_num=3, slope=0.)),
     'resnet REFLECT': ('resnet', 64, (3, 16, 3, .2, 'instance', False, 'REFLECT'), dict(gl_num=3)),
-    'resnet SYMMETRIC': ('resnet', 64, (3, 16, 3, .2, 'instance', False, 'SYMMETRIC'), dict(gl_num=3, pad_mode='SYMMETRIC')),
+    'resnet SYMMETRIC': ('resnet', 64, (3, 16, 3, .2, 'instance', False, 'SYMMETRIC'),
+                         dict(gl_num=3, pad_mode='SYMMETRIC')),
     'resnet batch': ('resnet', 64, (3, 16, 3, .2, 'batch', False, 'CONSTANT'), dict(gl_num=3)),
     'resnet large': ('resnet', 256, (3, 64, 9, .2, 'instance', True, 'CONSTANT'), {}),
     'unet': ('unet', 64, (3, 3, 2, 5, .2, 'instance', True), {}),
@@ -32,9 +35,14 @@ def fill(net, rng, tensor):
     "Weights that keep the scale, and norms that are not 1 and 0."
     for name,p in net.parameters_dict().items():
         kind = name.rpartition('.')[2]
-        draw = dict(weight=lambda: rng.normal(0, (2/np.prod(p.shape[1:]))**.5, p.shape), bias=lambda: rng.normal(0, .1, p.shape), moving_mean=lambda: rng.normal(0, .1, p.shape),
-                    moving_variance=lambda: rng.uniform(.5, 2, p.shape), gamma=lambda: rng.uniform(.5, 1.5, p.shape), beta=lambda: rng.normal(0, .2, p.shape))
-        if p.requires_grad or kind.startswith('moving'): p.set_data(tensor(draw[kind]().astype('f')))
+        draw = dict(
+            weight=lambda shape: rng.normal(0, (2/np.prod(shape[1:]))**.5, shape),
+            bias=lambda shape: rng.normal(0, .1, shape),
+            moving_mean=lambda shape: rng.normal(0, .1, shape),
+            moving_variance=lambda shape: rng.uniform(.5, 2, shape),
+            gamma=lambda shape: rng.uniform(.5, 1.5, shape),
+            beta=lambda shape: rng.normal(0, .2, shape))
+        if p.requires_grad or kind.startswith('moving'): p.set_data(tensor(draw[kind](p.shape).astype('f')))
 
 def make(models, out):
     sys.path.insert(0, models)
@@ -75,8 +83,11 @@ def compare(out):
         for name,(kind,n,_,assume) in CASES.items():
             net = read_foreign(Path(out)/f'{name}.ckpt', **assume)[0]
             if kind != 'patch': (net.decoder if kind == 'resnet' else net.up[0])[-1] = torch.nn.Identity()
-            x,act = torch.from_numpy(image(n)),(lambda v: v.double()) if kind == 'patch' else (lambda v: v.double().tanh())
-            theirs,ours,truth = act(torch.from_numpy(np.load(Path(out)/f'{name}.npy'))),act(net(x)),act(copy.deepcopy(net).double()(x.double()))
+            x = torch.from_numpy(image(n))
+            theirs = torch.from_numpy(np.load(Path(out)/f'{name}.npy')).double()
+            ours = net(x).double()
+            truth = copy.deepcopy(net).double()(x.double())
+            if kind != 'patch': theirs,ours,truth = theirs.tanh(),ours.tanh(),truth.tanh()
             print(f'{name}: {off(ours, theirs)} | {off(ours, truth)} | {off(theirs, truth)}')
         seen = np.load(Path(out)/'layers.npz')
         print('layers of D large, each given the same input: ours to the truth | theirs to the truth')

@@ -1,4 +1,4 @@
-"Execute the notebooks in place, so that the outputs they show come from the code they hold. Names as arguments, or all."
+"Execute notebooks (those named, or all) in place, so that the outputs they show come from the code they hold."
 import base64
 import io
 import subprocess
@@ -30,7 +30,11 @@ def tidy(path):
         if cell.cell_type == 'code': cell.outputs = [slim(o) for o in cell.outputs if not chatter(o)]
     nbformat.write(nb, path)
 
-for path in [Path(a) for a in sys.argv[1:]] or [*sorted(Path('nbs').glob('*.ipynb')), *(f for wing in ('io', 'metrics', 'run', 'system', 'tools') for f in sorted(Path('nbs', wing).glob('*.ipynb')))]:
+def all_notebooks():
+    folders = [Path('nbs'), *(Path('nbs', wing) for wing in ('io', 'metrics', 'run', 'system', 'tools'))]
+    return [f for folder in folders for f in sorted(folder.glob('*.ipynb'))]
+
+for path in [Path(a) for a in sys.argv[1:]] or all_notebooks():
     subprocess.run([sys.executable, '-m', 'papermill', path, path, '--cwd', path.parent, '-k', 'python3'], check=True)
     tidy(path)
 subprocess.run([Path(sys.executable).with_name('nbdev_clean')], check=True)

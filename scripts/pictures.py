@@ -1,4 +1,7 @@
-"Make the pictures of nbs/index.ipynb from runs: pictures.py RUN NAME puts rows of RUN's first and last sample grid into nbs/images/NAME.png."
+"""Make the pictures of nbs/index.ipynb from runs.
+
+    python scripts/pictures.py RUN NAME    # rows of RUN's first and last sample grid, into nbs/images/NAME.png
+"""
 import sys
 from pathlib import Path
 

@@ -1,7 +1,8 @@
-"""The tasks of a newcomer, done in a fresh clone with the README's own commands, made small; prints what was done and `N passed, N failed`.
+"""Do a newcomer's tasks in a fresh clone with the README's own commands, made small.
 
-A command is found in the README by what it begins with, so it cannot be tried in another form than it is told. `DIR`, `D`, `N`, `F`, `G` and
-`photo.jpg` stand for things that are made here; options behind a command are added, and an option given twice counts as given last."""
+A command is found in the README by its first words, so it is tried exactly as the README gives it. `DIR`, `D`, `N`,
+`F`, `G` and `photo.jpg` stand for files and folders that are made here. Options are added behind a command: of an
+option given twice, the last counts. The script prints each command, and `N passed, N failed` at the end."""
 import argparse
 import json
 import os
@@ -18,7 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-arguments.add_argument('--venv', action='store_true', help='also make a new virtual environment, as `make demo` does (downloads gigabytes)')
+arguments.add_argument('--venv', action='store_true',
+                       help='also make a new virtual environment, as `make demo` does (downloads gigabytes)')
 arguments.add_argument('--keep', action='store_true', help='keep the clone')
 SMALL = dict(image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2)
 OPTIONS = [w for k,v in (SMALL | dict(platform='CPU')).items() for w in (f'--{k}', str(v))]
@@ -30,26 +32,35 @@ class Newcomer:
         subprocess.run(['git', 'clone', '-q', ROOT, self.clone], check=True)
         self.readme = (self.clone/'README.md').read_text()
         self.bin = self.clone/'.venv/bin' if venv else Path(sys.executable).parent
-        self.env = dict(os.environ, PATH=f'{self.bin}:{os.environ["PATH"]}', MPLBACKEND='agg', XDG_CACHE_HOME=str(work/'cache'))
+        path = f"{self.bin}:{os.environ['PATH']}"
+        self.env = dict(os.environ, PATH=path, MPLBACKEND='agg', XDG_CACHE_HOME=str(work/'cache'))
         if not venv: self.env['PYTHONPATH'] = str(self.clone) # the clone's code with this environment's libraries
 
     def told(self, begins, language='bash'):
         "The README's command that begins so, or its code block that does; without its comment."
         blocks = re.findall(rf'```{language}\n(.*?)```', self.readme, re.S)
-        found = [l for b in blocks for l in b.splitlines() if l.startswith(begins)] if language == 'bash' else [b for b in blocks if begins in b]
+        lines = [line for b in blocks for line in b.splitlines()]
+        if language == 'bash': found = [line for line in lines if line.startswith(begins)]
+        else: found = [b for b in blocks if begins in b]
         if len(found) != 1: raise AssertionError(f'the README has {len(found)} times: {begins}')
         return found[0].split(' #')[0].strip() if language == 'bash' else found[0]
 
     def words(self, command):
         "A command of the README as words, with what its letters stand for."
-        stand = dict(DIR='scenes', D='scenes', N='named', F='outputs/ckpt/G_A_5.safetensors', G='outputs/ckpt/G_B_5.safetensors')
+        stand = dict(
+            DIR='scenes',
+            D='scenes',
+            N='named',
+            F='outputs/ckpt/G_A_5.safetensors',
+            G='outputs/ckpt/G_B_5.safetensors')
         return [re.sub(r'^(DIR|[DNFG])(?=/|$)', lambda m: stand[m[1]], w.strip("'")) for w in command.split()]
 
     def do(self, *command, ok=True, timeout=1800):
         "Run it, and say so."
         words = [str(w) for w in command]
         print('     $ ' + ' '.join(w if len(w) < 200 else f'{w[:60]!r}…' for w in words), flush=True)
-        p = subprocess.run(words, cwd=self.clone, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
+        p = subprocess.run(words, cwd=self.clone, env=self.env, timeout=timeout, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if ok and p.returncode: raise AssertionError(f'exit code {p.returncode}: {p.stdout[-1500:]}')
         return p.stdout
 
@@ -67,21 +78,28 @@ def train_own(c):
     c.do('cyclegan_demo_scenes', '--output_dir', 'scenes', '--size', 40, '--n_train', 12, '--n_test', 4)
     shutil.copy(c.clone/'scenes/testA/00000.png', c.clone/'photo.png')
     c.do('python', '-c', "from PIL import Image; Image.open('photo.png').resize((61, 47)).save('photo.jpg')")
-    c.do(*c.words(c.told('papermill nbs/04_train.ipynb out.ipynb -p dataroot')), *[w for k,v in (SMALL | dict(platform='CPU', outputs_dir='notebook')).items() for w in ('-p', k, v)])
+    parameters = SMALL | dict(platform='CPU', outputs_dir='notebook')
+    more = [word for name,value in parameters.items() for word in ('-p', name, value)]
+    c.do(*c.words(c.told('papermill nbs/04_train.ipynb out.ipynb -p dataroot')), *more)
     c.there('out.ipynb', 'notebook/ckpt/G_A_5.safetensors')
     c.do(*c.words(c.told('cyclegan_train --dataroot DIR')), *OPTIONS)
-    c.there(*(f'outputs/{f}' for f in ('config.json', 'history.csv', 'imgs/5_grid.png', 'ckpt/G_A_5.safetensors', 'ckpt/G_B_5.safetensors')))
+    c.there('outputs/config.json', 'outputs/history.csv', 'outputs/imgs/5_grid.png')
+    c.there('outputs/ckpt/G_A_5.safetensors', 'outputs/ckpt/G_B_5.safetensors')
     code = c.told('cyclegan_learner(dls, o)', 'python').replace("'DIR'", "'scenes'")
-    assert 'image_size=128, ngf=32, max_epoch=5' in code
-    c.do('python', '-c', code.replace('image_size=128, ngf=32, max_epoch=5', "image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=1, platform='CPU'"))
+    size = 'image_size=128, ngf=32, max_epoch=5'
+    small_size = "image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=1, platform='CPU'"
+    assert size in code
+    c.do('python', '-c', code.replace(size, small_size))
 
 def resume(c):
     command = [*c.words(c.told('cyclegan_train --dataroot DIR')), *OPTIONS, '--outputs_dir', 'stopped']
     print('     $ ' + ' '.join(command) + '    (killed in its third epoch, then again)')
     p = subprocess.Popen(command, cwd=c.clone, env=c.env, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     end = time.time() + 300
-    while not (c.clone/'stopped/ckpt/G_A_2.safetensors').exists() and p.poll() is None and time.time() < end: time.sleep(.02)
-    p.send_signal(signal.SIGKILL); p.wait()
+    second = c.clone/'stopped/ckpt/G_A_2.safetensors'
+    while not second.exists() and p.poll() is None and time.time() < end: time.sleep(.02)
+    p.send_signal(signal.SIGKILL)
+    p.wait()
     if (c.clone/'stopped/ckpt/G_A_5.safetensors').exists(): raise AssertionError('it was not stopped')
     c.do(*command)
     c.there('stopped/ckpt/G_A_5.safetensors')
@@ -110,8 +128,17 @@ def distil(c):
 def export_and_run(c):
     c.do(*c.words(c.told('cyclegan_export')))
     (c.clone/'label.png').unlink()
-    c.do('python', '-c', "import sys; sys.modules['torch'] = sys.modules['cyclegan_nbdev'] = None\n" + c.told('onnxruntime.InferenceSession', 'python'))
+    without_torch = "import sys; sys.modules['torch'] = sys.modules['cyclegan_nbdev'] = None\n"
+    c.do('python', '-c', without_torch + c.told('onnxruntime.InferenceSession', 'python'))
     c.there('label.png')
+
+ASK_PAGE = """
+import sys
+from gradio_client import Client, handle_file
+client = Client(sys.argv[1], verbose=False)
+answer = client.predict(handle_file('photo.jpg'), 'A', api_name='/translate')
+assert '61 × 47 pixels' in answer[-1], answer
+"""
 
 def open_page(c):
     with socket.socket() as s:
@@ -125,8 +152,19 @@ def open_page(c):
         if not line: raise AssertionError('the page did not open')
         url = re.search(r'http\S+', line)[0]
         if b'<html' not in urllib.request.urlopen(url).read(): raise AssertionError('no page')
-        c.do('python', '-c', f"from gradio_client import Client, handle_file; r = Client('{url}', verbose=False).predict(handle_file('photo.jpg'), 'A', api_name='/translate'); assert '61 × 47 pixels' in r[-1], r")
-    finally: p.terminate(); p.wait(20)
+        c.do('python', '-c', ASK_PAGE, url)
+    finally:
+        p.terminate()
+        p.wait(20)
+
+CHECK_OPTION = """
+import sys
+from cyclegan_nbdev.cli import train_parser
+from cyclegan_nbdev.core import Options
+options = train_parser().parse(sys.argv[1:])
+options.pop('dry_run', None)
+Options.of(options)
+"""
 
 def table(c):
     "Every command and option that the tutorial tells those who come from elsewhere."
@@ -134,16 +172,22 @@ def table(c):
     section = '\n'.join(''.join(cell['source']) for cell in cells)
     here = [r.split('|')[2] for r in section.splitlines() if r.startswith('| ') and not r.startswith('| |')]
     codes = [code for cell in here for code in re.findall('`(.*?)`', cell)]
-    commands,options = [x for x in codes if x.startswith('cyclegan_')],[x for x in codes if x.startswith('--')]
-    if len(commands) < 5 or len(options) < 5: raise AssertionError(f'only {commands} and {options} were found in the table')
+    commands = [x for x in codes if x.startswith('cyclegan_')]
+    options = [x for x in codes if x.startswith('--')]
+    if len(commands) < 5 or len(options) < 5:
+        raise AssertionError(f'only {commands} and {options} were found in the table')
     for x in commands:
-        if x.startswith('cyclegan_train'): c.do(*c.words(x), *OPTIONS, '--max_epoch', 1, *([] if '--outputs_dir' in x else ['--outputs_dir', 'more']))
-        else: c.do(*c.words(x))
+        words = c.words(x)
+        if x.startswith('cyclegan_train'):
+            words += [*OPTIONS, '--max_epoch', 1]
+            if '--outputs_dir' not in x: words += ['--outputs_dir', 'more']
+        c.do(*words)
     c.there('named/report.html', 'named/ckpt/G_A_1.safetensors')
     elsewhere = ('--logger wandb',) # a service
     all_of_them = [w for x in options if x not in elsewhere for w in x.split()]
-    c.do('cyclegan_train', '--dataroot', 'scenes', *all_of_them, *OPTIONS, '--load_size', 36, '--n_epochs', 1, '--max_epoch', 1, '--outputs_dir', 'options')
-    for x in options: c.do('python', '-c', f"from cyclegan_nbdev.cli import train_parser; from cyclegan_nbdev.core import Options; o = train_parser().parse({x.split()!r}); del o['dry_run']; Options.of(o)")
+    short = ['--load_size', 36, '--n_epochs', 1, '--max_epoch', 1, '--outputs_dir', 'options']
+    c.do('cyclegan_train', '--dataroot', 'scenes', *all_of_them, *OPTIONS, *short)
+    for x in options: c.do('python', '-c', CHECK_OPTION, *x.split())
 
 def everything_named(c):
     "The README names every chapter and tutorial, 10_cli every command, and CONTRIBUTING every notebook."
@@ -159,15 +203,25 @@ def everything_named(c):
     missing += [x for x in chapters + rooms if f'[{x}](nbs/{x}.ipynb)' not in where]
     if missing or min(len(commands), len(chapters), len(rooms)) < 10: raise AssertionError(f'not named: {missing}')
 
-TASKS = dict([('train the demo', train_demo), ('train on folders of your own', train_own), ('go on with a run that was stopped', resume), ('predict one picture', predict_one), ('evaluate', evaluate),
-              ('distil', distil), ('export to ONNX and run it without PyTorch', export_and_run), ('open the page', open_page), ('the commands for those who come from elsewhere', table), ('everything is named', everything_named)])
+TASKS = {
+    'train the demo': train_demo,
+    'train on folders of your own': train_own,
+    'resume a run that was stopped': resume,
+    'predict one picture': predict_one,
+    'evaluate': evaluate,
+    'distil': distil,
+    'export to ONNX and run it without PyTorch': export_and_run,
+    'open the page': open_page,
+    'the commands for those who come from elsewhere': table,
+    'everything is named': everything_named}
 
 def main():
     args,results = arguments.parse_args(),[]
     work = Path(tempfile.mkdtemp(prefix='newcomer-'))
     try:
         c = Newcomer(work, args.venv)
-        print(f"clone of {subprocess.run(['git', 'log', '-1', '--format=%h %s'], cwd=c.clone, capture_output=True, text=True).stdout.strip()}")
+        log = subprocess.run(['git', 'log', '-1', '--format=%h %s'], cwd=c.clone, capture_output=True, text=True)
+        print(f'clone of {log.stdout.strip()}')
         for name,task in TASKS.items():
             start,wrong = time.time(),None
             try: task(c)

@@ -35,8 +35,7 @@ def pick_device(
     platform:str='GPU', # GPU or CPU
     device_id:int=0 # which GPU
 ) -> Any: # torch.device
-    """The device to compute on; the CPU where there is no GPU. Raises `OptionError` for another platform or a GPU number
-    that does not exist."""
+    "The GPU, or the CPU where there is none. Raises `OptionError` for another platform or a GPU that does not exist."
     import torch
     if platform not in ('GPU', 'CPU'): raise OptionError('platform', platform, 'allowed: GPU, CPU')
     if device_id < 0: raise OptionError('device_id', device_id, 'allowed: a whole number of at least 0')

@@ -4,6 +4,7 @@ A command is found in the README by its first words, so it is tried exactly as t
 `F`, `G` and `photo.jpg` stand for files and folders that are made here. Options are added behind a command: of an
 option given twice, the last counts. The script prints each command, and `N passed, N failed` at the end."""
 import argparse
+import csv
 import json
 import os
 import re
@@ -71,11 +72,11 @@ class Newcomer:
 def train_demo(c):
     make = [*c.told('make demo').split(), f"ARGS={' '.join(OPTIONS)} --max_epoch 1"]
     c.do(*make, *([] if c.venv else ['-o', f'{c.bin.parent}/.installed', f'VENV={c.bin.parent}']))
-    c.there('outputs/imgs/0_grid.png', 'outputs/imgs/1_grid.png', 'outputs/ckpt/G_A_1.safetensors')
+    c.there('outputs/imgs/0_grid.png', 'outputs/imgs/1_grid.png', 'outputs/ckpt/G_A_1.safetensors', 'outputs/report.html')
     shutil.rmtree(c.clone/'outputs')
 
 def train_own(c):
-    c.do('cyclegan_demo_scenes', '--output_dir', 'scenes', '--size', 40, '--n_train', 12, '--n_test', 4)
+    c.do('cyclegan_demo_scenes', '--outputs_dir', 'scenes', '--size', 40, '--n_train', 12, '--n_test', 4)
     shutil.copy(c.clone/'scenes/testA/00000.png', c.clone/'photo.png')
     c.do('python', '-c', "from PIL import Image; Image.open('photo.png').resize((61, 47)).save('photo.jpg')")
     parameters = SMALL | dict(platform='CPU', outputs_dir='notebook')
@@ -108,21 +109,21 @@ def resume(c):
     if steps != sorted(set(steps)) or steps[-1] != 60: raise AssertionError(f'steps of history.csv: {steps}')
 
 def predict_one(c):
-    c.do(*c.words(c.told('cyclegan_predict --input')))
+    c.do(*c.words(c.told('cyclegan_predict --run_dir outputs --input')))
     c.there('outputs/predict/fake_B/photo.jpg')
-    c.do('python', '-c', c.told('Translator.from_file', 'python'))
+    c.do('python', '-c', c.told('Translator.from_run', 'python'))
     size = c.do('python', '-c', "from PIL import Image; print(*Image.open('label.png').size)").split()
     if size != ['61', '47']: raise AssertionError(f'a picture of 61 × 47 became one of {size}')
     shutil.rmtree(c.clone/'outputs/predict')
 
 def evaluate(c):
-    c.do(*c.words(c.told('cyclegan_predict --dataroot')))
+    c.do(*c.words(c.told('cyclegan_predict --run_dir outputs --dataroot')))
     c.do(*c.words(c.told('cyclegan_evaluate')))
     if 'Mean pixel accuracy' not in (c.clone/'evaluation_results.txt').read_text(): raise AssertionError('no scores')
     c.there('evaluation_confusion.png', 'evaluation_worst.png')
 
 def distil(c):
-    c.do(*c.words(c.told('cyclegan_train --kd')), *OPTIONS, '--ngf', 2, '--t_ngf', 4, '--t_gl_num', 1)
+    c.do(*c.words(c.told('cyclegan_train --kd')), *OPTIONS, '--ngf', 2)
     c.there('student/ckpt/G_A_5.safetensors')
 
 def export_and_run(c):
@@ -199,9 +200,90 @@ def everything_named(c):
     where,cli = (c.clone/'CONTRIBUTING.md').read_text(),(c.clone/'nbs/10_cli.ipynb').read_text()
     missing = [x for x in chapters if f'| [{x}](' not in c.readme]
     missing += [x for x in tutorials if x not in c.readme]
-    missing += [x for x in commands if f'| `{x}' not in cli]
+    missing += [x for x in commands if f'`{x}`' not in cli]
     missing += [x for x in chapters + rooms if f'[{x}](nbs/{x}.ipynb)' not in where]
     if missing or min(len(commands), len(chapters), len(rooms)) < 10: raise AssertionError(f'not named: {missing}')
+
+# what a newcomer does in the first hour beside the README
+
+def rates(c, folder):
+    "The learning rates of a run, as history.csv has them."
+    with open(c.clone/folder/'history.csv', newline='') as f: return {row['lr'] for row in csv.DictReader(f)}
+
+def says(text, *words):
+    missing = [w for w in words if w not in text]
+    if missing: raise AssertionError(f'not said: {missing}; said: {text[-1500:]}')
+
+def own_run(c, folder, *more): return c.do('cyclegan_train', '--dataroot', 'scenes', *OPTIONS, '--outputs_dir', folder, *more)
+
+def longer(c):
+    own_run(c, 'tried', '--max_epoch', 1)
+    for n in (2, 4): c.do('cyclegan_train', '--outputs_dir', 'tried', '--resume', '--max_epoch', n)
+    if rates(c, 'tried') != {'0.0002'}: raise AssertionError(f'learning rates {rates(c, "tried")}')
+
+def start_from(c):
+    own_run(c, 'falling', '--max_epoch', 2, '--n_epochs', 1)
+    refusal = c.do('cyclegan_train', '--outputs_dir', 'falling', '--resume', '--max_epoch', 4, ok=False)
+    says(refusal, 'start_from=')
+    c.do('cyclegan_train', '--start_from', 'falling', '--outputs_dir', 'next', '--max_epoch', 1)
+    c.there('next/ckpt/G_A_1.safetensors')
+
+def finished(c):
+    says(own_run(c, 'next', '--start_from', 'falling', '--max_epoch', 1), 'it is finished')
+    if list(c.clone.glob('next.*')): raise AssertionError('the finished run was put aside')
+
+def failing_start(c):
+    said = c.do('cyclegan_train', '--dataroot', 'scenes', *OPTIONS, '--outputs_dir', 'falling', '--seed', 99, '--logger', 'wandb',
+                ok=False)
+    says(said, 'wandb', 'not installed')
+    if list(c.clone.glob('falling.*')): raise AssertionError('the run before was put aside')
+
+def flags(c):
+    says(c.do('cyclegan_train', '--dry_run'), 'parameters', 'memory')
+    says(c.do('cyclegan_train', '--kd', ok=False), 'teacher_run')
+
+def options_file(c):
+    (c.clone/'mine.yaml').write_text('\n'.join(f'{k}: {v}' for k,v in (SMALL | dict(platform='CPU', max_epoch=7)).items()))
+    c.do('cyclegan_train', '--config', 'mine.yaml', '--dataroot', 'scenes', '--outputs_dir', 'from_file', '--max_epoch', 1)
+    c.there('from_file/ckpt/G_A_1.safetensors')
+    (c.clone/'odd.yaml').write_text('nfg: 3')
+    says(c.do('cyclegan_train', '--config', 'odd.yaml', ok=False), 'did you mean ngf?')
+
+def older_names(c):
+    c.do('cyclegan_demo_scenes', '--output_dir', 'older', '--size', 32, '--n_train', 2, '--n_test', 1)
+    c.there('older/trainA/00001.png')
+    says(c.do('cyclegan_evaluate', '--cityscapes_dir', 'older/testB', '--result_dir', 'older/testB'), '100.0')
+
+WRONG_FLOATS = """
+import numpy as np
+from cyclegan_nbdev.predict import Translator
+translate = Translator.from_run('outputs')
+print(translate)
+translate(np.zeros((32, 32, 3)) + 127.)
+"""
+
+def floats(c):
+    says(c.do('python', '-c', WRONG_FLOATS, ok=False), 'Translator(', 'wanted floating point in [0, 1]')
+
+FASTAI = """
+from fastai.vision.all import SaveModelCallback
+from cyclegan_nbdev.all import *
+o = Options(dataroot='scenes', image_size=32, ngf=4, gl_num=1, ndf=4, dl_num=2, max_epoch=1, platform='CPU')
+learn = cyclegan_learner(unpaired_dls(o), o)
+learn.summary()
+try: learn.add_cb(SaveModelCallback())
+except CycleGANError as e: print(e)
+fit(learn, o, cbs=SaveModelCallback(monitor='C_A'))
+try: cyclegan_learner(o, learn.dls)
+except OptionError as e: print(e)
+"""
+
+def fastai_user(c): says(c.do('python', '-c', FASTAI), "monitor='C_A'", 'dls comes first')
+
+def papermill_log(c):
+    parameters = SMALL | dict(platform='CPU', outputs_dir='logged', dataroot='scenes', max_epoch=1)
+    words = [word for name,value in parameters.items() for word in ('-p', name, value)]
+    says(c.do('papermill', '--log-output', 'nbs/04_train.ipynb', 'logged.ipynb', *words), 'epoch 1/1, step 12')
 
 TASKS = {
     'train the demo': train_demo,
@@ -213,7 +295,17 @@ TASKS = {
     'export to ONNX and run it without PyTorch': export_and_run,
     'open the page': open_page,
     'the commands for those who come from elsewhere': table,
-    'everything is named': everything_named}
+    'everything is named': everything_named,
+    'a longer run keeps its learning rate': longer,
+    "a new run from another's networks": start_from,
+    'a finished run says so': finished,
+    'a start that fails moves nothing': failing_start,
+    'flags without a value': flags,
+    'options from a file': options_file,
+    'older names of options': older_names,
+    'floating-point pictures out of range': floats,
+    "fastai's callbacks": fastai_user,
+    'progress of a papermill run': papermill_log}
 
 def main():
     args,results = arguments.parse_args(),[]

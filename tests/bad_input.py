@@ -6,8 +6,8 @@ that says what to do.
 A refusal has the right exit code, one line that names the file or the option, no traceback, and leaves every folder as
 it was.
 """
-import contextlib, dataclasses, faulthandler, io, json, math, os, pickle, shutil, signal, struct, subprocess, sys
-import tempfile, time, traceback, warnings, zipfile, zlib
+import atexit, contextlib, dataclasses, faulthandler, io, json, math, os, pickle, shutil, signal, struct, subprocess
+import sys, tempfile, time, traceback, warnings, zipfile, zlib
 from functools import cache, partial
 from pathlib import Path
 
@@ -1222,6 +1222,7 @@ def _hung(*_):
 @cache
 def all_cases():
     "Write the fixtures and describe every case."
+    atexit.register(shutil.rmtree, ROOT, ignore_errors=True)
     setup()
     for part in PARTS: part()
     CASES.append(('nothing else was written', partial(changes, tree())))
@@ -1245,8 +1246,6 @@ def test_bad_input(name, do):
     wrong = answer(name, do)
     assert not wrong, wrong
 
-def teardown_module(): shutil.rmtree(ROOT, ignore_errors=True)
-
 def main():
     word,start = ' '.join(sys.argv[1:]),time.time()
     chosen = [(name,do) for name,do in all_cases() if word in name]
@@ -1256,7 +1255,6 @@ def main():
         if not wrong: continue
         failed += 1
         print(f'FAIL {name}: {str(wrong)[-700:]}', flush=True)
-    shutil.rmtree(ROOT, ignore_errors=True)
     seconds = time.time() - start
     print(f'bad input answered rightly in {len(chosen)-failed} of {len(chosen)} cases ({seconds:.0f} s)')
     sys.exit(1 if failed or not chosen else 0)

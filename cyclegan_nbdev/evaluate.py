@@ -20,7 +20,8 @@ from .io.cache import resized
 from .io.palette import Palette
 from .io.pictures import Picture, find_images, read_picture, save_picture
 from .predict import predict, run_generators
-from .metrics.scores import METRICS, Confusion, FolderScores, Scores, match_files, plot_confusion, score_folders, scores_table, strange_text, worst_images
+from .metrics.scores import (METRICS, Confusion, FolderScores, Scores, match_files, plot_confusion,
+                                           score_folders, scores_table, strange_text, worst_images)
 
 # %% ../nbs/07_evaluate.ipynb #c009
 def results_text(
@@ -28,14 +29,19 @@ def results_text(
 ) -> str:
     "The scores of all classes in the format of the reference implementations' `evaluation_results.txt`."
     s = c.scores
-    lines = [f'Mean pixel accuracy: {s.mean_pixel_acc:f}', f'Mean class accuracy: {s.mean_class_acc:f}', f'Mean class IoU: {s.mean_class_iou:f}', '************ Per class numbers below ************']
-    return '\n'.join([*lines, *(f'{n:15}: acc = {a:f}, iou = {i:f}' for n,a,i in zip(c.palette.names, s.class_acc, s.class_iou))]) + '\n'
+    lines = [f'Mean pixel accuracy: {s.mean_pixel_acc:f}', f'Mean class accuracy: {s.mean_class_acc:f}',
+             f'Mean class IoU: {s.mean_class_iou:f}', '************ Per class numbers below ************']
+    for name,acc,iou in zip(c.palette.names, s.class_acc, s.class_iou):
+        lines.append(f'{name:15}: acc = {acc:f}, iou = {iou:f}')
+    return '\n'.join(lines) + '\n'
 
 # %% ../nbs/07_evaluate.ipynb #c012
 def _numbers(s:Scores, names:list) -> dict:
     "Scores as JSON knows them: no nan."
-    plain = lambda v: None if math.isnan(v) else float(v)
-    return {k:plain(v) for k,v in vars(s).items() if k.startswith('mean')} | {k:{n:plain(v) for n,v in zip(names, getattr(s, k))} for k in ('class_acc', 'class_iou')}
+    def plain(v:float) -> float|None: return None if math.isnan(v) else float(v)
+    found:dict[str, Any] = {k:plain(v) for k,v in vars(s).items() if k.startswith('mean')}
+    for k in ('class_acc', 'class_iou'): found[k] = {n:plain(v) for n,v in zip(names, getattr(s, k))}
+    return found
 
 @dataclass
 class Evaluation:
@@ -46,9 +52,11 @@ class Evaluation:
     folder:Path|None=None # where the results were written
 
     def as_dict(self) -> dict:
-        c,names = self.scores.confusion,self.scores.confusion.palette.names
-        return dict(protocol=self.protocol, scores=_numbers(c.scores, names), official=_numbers(c.official, names), ceiling=_numbers(self.scores.ceiling.scores, names),
-                    ceiling_official=_numbers(self.scores.ceiling.official, names), confusion=c.matrix.tolist(), pixel_acc=self.scores.accuracy,
+        c,top = self.scores.confusion,self.scores.ceiling
+        def numbers(s:Scores) -> dict: return _numbers(s, c.palette.names)
+        return dict(protocol=self.protocol, scores=numbers(c.scores), official=numbers(c.official),
+                    ceiling=numbers(top.scores), ceiling_official=numbers(top.official),
+                    confusion=c.matrix.tolist(), pixel_acc=self.scores.accuracy,
                     distances=self.distances and asdict(self.distances))
 
     def __str__(self) -> str:
@@ -58,7 +66,8 @@ class Evaluation:
             return f'{what:32} ' + '  '.join(f'{k} {getattr(s, k):6.1%}' for k in METRICS)
         resized = f'; {len(self.scores.resized)} resized to the size of their label maps' if self.scores.resized else ''
         lines = [f'{self.scores.matched}{resized}', strange_text(self.scores.strange),
-                 line(f'all {len(c.palette.names)} classes', c.scores), line('  the true maps through JPEG', top.scores)]
+                 line(f'all {len(c.palette.names)} classes', c.scores),
+                 line('  the true maps through JPEG', top.scores)]
         if c.palette.ignored or c.palette.void: # else the official protocol says the same
             lines += [line('official protocol', c.official), line('  the true maps through JPEG', top.official)]
         if self.distances: lines.append(str(self.distances))
@@ -98,40 +107,55 @@ def _translated(run_dir:str, o:Options, progress:bool) -> tuple[Path, Path, Path
     return root/'testB',outputs/'predict/fake_B',G_A
 
 # %% ../nbs/07_evaluate.ipynb #c014b
+def _check_folders(run_dir:str|None, cityscapes_dir:str|None, result_dir:str|None) -> None:
+    "Raise `OptionError` unless there is a run's folder, or those of true and generated label maps."
+    pair = dict(cityscapes_dir=cityscapes_dir, result_dir=result_dir)
+    if run_dir and (cityscapes_dir or result_dir):
+        raise OptionError('run_dir', str(run_dir), 'give it, or cityscapes_dir and result_dir')
+    folders = dict(run_dir=run_dir) if run_dir else pair
+    for name,folder in folders.items():
+        if folder is None: raise OptionError(name, folder, 'give cityscapes_dir and result_dir, or run_dir')
+        if not Path(folder).is_dir(): raise OptionError(name, str(folder), 'no such folder')
+    if run_dir and not (Path(run_dir)/'config.json').is_file():
+        what = 'not the folder of a run (it has no config.json); give the outputs_dir of a training run'
+        raise OptionError('run_dir', str(run_dir), what)
+
 def evaluate(
     cityscapes_dir:str|None=None, # folder of the true label maps, such as testB
     result_dir:str|None=None, # folder of the generated ones with the same names, such as outputs/predict/fake_B
     run_dir:str|None=None, # instead of both: the folder of a run, whose generator translates its test photos
-    palette:str|None=None, # classes and colours: cityscapes, facades, or a JSON file; None: those of the run, else cityscapes
+    palette:str|None=None, # classes and colours: cityscapes, facades, or a JSON file; None: the run's, else cityscapes
     size_differs:str='resize', # a result of another size than its label map: resize (by nearest neighbour) or refuse
     quality:int=95, # JPEG quality of the true maps, whose score tells how to read the others, 1 to 100
-    extractor:str|None=None, # also measure feature distances: inception (FID and KID), or the path of its weights; None: no
+    extractor:str|None=None, # measure feature distances, too: inception (FID and KID), or the path of its weights
     real_dir:str|None=None, # folder of real images for these distances; None: cityscapes_dir
-    outputs_dir:str|None=None, # gets evaluation_results.txt and .json, evaluation_confusion.png and evaluation_worst.png; None: run_dir, else this folder
+    outputs_dir:str|None=None, # gets evaluation_results.txt, .json and two pictures; None: run_dir, else this folder
     progress:bool=True # show a progress bar
 ) -> Evaluation:
     "Score generated label maps against the true ones. Raises `OptionError` or `DataError`."
     if not 1 <= quality <= 100: raise OptionError('quality', quality, 'allowed: 1 to 100')
-    if run_dir and (cityscapes_dir or result_dir): raise OptionError('run_dir', str(run_dir), 'give it, or cityscapes_dir and result_dir')
-    for name,folder in (dict(run_dir=run_dir) if run_dir else dict(cityscapes_dir=cityscapes_dir, result_dir=result_dir)).items():
-        if folder is None: raise OptionError(name, folder, 'give cityscapes_dir and result_dir, or run_dir')
-        if not Path(folder).is_dir(): raise OptionError(name, str(folder), 'no such folder')
-    if run_dir and not (Path(run_dir)/'config.json').is_file(): raise OptionError('run_dir', str(run_dir), 'not the folder of a run (it has no config.json); give the outputs_dir of a training run')
+    _check_folders(run_dir, cityscapes_dir, result_dir)
+    if real_dir is not None and extractor is None:
+        raise OptionError('real_dir', real_dir, 'it is for feature distances: give an extractor too')
     o = Options.load(Path(run_dir)/'config.json') if run_dir else Options()
     palette = palette or o.palette or 'cityscapes'
-    if real_dir is not None and extractor is None: raise OptionError('real_dir', real_dir, 'it is for feature distances: give an extractor too')
-    classes,net = Palette.load(palette),None if extractor is None else load_extractor(extractor)
-    true,made,G_A = _translated(run_dir, o, progress) if run_dir else (Path(str(cityscapes_dir)), Path(str(result_dir)), None)
+    classes = Palette.load(palette)
+    net = None if extractor is None else load_extractor(extractor)
+    if run_dir: true,made,G_A = _translated(run_dir, o, progress)
+    else: true,made,G_A = Path(str(cityscapes_dir)),Path(str(result_dir)),None
     r = score_folders(made, true, classes, size_differs, quality, progress)
     distances = None if net is None else feature_distances(made, real_dir or true, net, progress)
-    e = Evaluation(r, distances, dict(true=str(true), generated=str(made), generator=G_A and str(G_A), palette=str(palette), images=len(r.matched.pairs), missing=r.matched.missing, extra=r.matched.extra,
-                           resized=r.resized, size_differs=size_differs, ceiling=f'JPEG, quality {quality}', strange=r.strange))
-    e.folder = Path(outputs_dir or run_dir or '.')
-    to = lambda name: atomic_path(e.folder/f'evaluation_{name}')
+    protocol = dict(true=str(true), generated=str(made), generator=G_A and str(G_A), palette=str(palette),
+                    images=len(r.matched.pairs), missing=r.matched.missing, extra=r.matched.extra, resized=r.resized,
+                    size_differs=size_differs, ceiling=f'JPEG, quality {quality}', strange=r.strange)
+    e = Evaluation(r, distances, protocol)
+    e.folder = folder = Path(outputs_dir or run_dir or '.')
+    def to(name:str) -> Any: return atomic_path(folder/f'evaluation_{name}')
     with to('results.txt') as tmp: tmp.write_text(results_text(r.confusion), encoding='utf-8')
     with to('results.json') as tmp: tmp.write_text(json.dumps(e.as_dict(), indent=1), encoding='utf-8')
     with to('worst.png') as tmp: worst_images(r).save(tmp)
     with to('confusion.png') as tmp:
         plot_confusion(r.confusion)
-        plt.savefig(tmp, dpi=120, bbox_inches='tight'); plt.close()
+        plt.savefig(tmp, dpi=120, bbox_inches='tight')
+        plt.close()
     return e

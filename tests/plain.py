@@ -65,7 +65,8 @@ def chapter(name, env, work, parameters, result, *wanted):
     if gone: return f'not written: {gone}'
     after = seconds_after(json.loads(out.read_text()), result)
     print(f'     {name}: {after:.0f} s behind the result')
-    if after > 3*AFTER: return f'{after:.0f} s behind the result, which should be about {AFTER}' # a busy machine takes longer
+    # three times the usual, for a busy machine
+    if after > 3*AFTER: return f'{after:.0f} s behind the result, which should be about {AFTER}'
 
 def main():
     failed,start = 0,time.time()

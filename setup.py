@@ -1,4 +1,4 @@
-"Hand what settings.ini says to setuptools, and the papermill notebooks to the wheel."
+"Configure setuptools from settings.ini, and add the papermill notebooks to the wheel."
 import json
 import re
 from configparser import ConfigParser
@@ -16,12 +16,12 @@ extras = {k.removesuffix('_requirements'): split(v) for k,v in cfg.items() if k.
 def long_description():
     "The README with links that also work away from the repository."
     text = Path('README.md').read_text(encoding='utf-8')
-    absolute = lambda kind: rf'\1{cfg["git_url"]}/{kind}/{cfg["branch"]}/'
+    def absolute(kind): return rf'\1{cfg["git_url"]}/{kind}/{cfg["branch"]}/'
     text = re.sub(r'(!\[[^]]*\]\()(?!https?:)', absolute('raw'), text)
     return re.sub(r'(\]\()(?!https?:|#)', absolute('blob'), text)
 
 class BuildWithNotebooks(build_py):
-    "Puts the papermill notebooks, without outputs, into the package: who installs it has no clone."
+    "Add the papermill notebooks, without outputs, to the package: an installed package has no clone beside it."
     def run(self):
         super().run()
         if self.editable_mode: return

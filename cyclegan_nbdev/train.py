@@ -231,7 +231,7 @@ def load_learner(
     networks = {f'{role}_ckpt':str(f) for role,f in run_networks(folder).items()}
     saved = Options.load(folder/'config.json').as_dict()
     confirmed({k:saved[k] for k in ('dataroot', 'cache_dir')}, changes, folder)
-    o = Options.of(saved | networks | changes)
+    o = Options.of(saved | dict(from_teacher=False, start_from=None) | networks | changes)
     data = o.replace(dataroot=o.dataroot or str(folder/'demo_scenes'))
     learn = cyclegan_learner(unpaired_dls(data, pick_device(o.platform, o.device_id)), o)
     learn.path = folder

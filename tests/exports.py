@@ -1,10 +1,12 @@
-"""Generators of every kind through ONNX, and one through each other runtime, held against PyTorch.
+"""Export generators of every kind to ONNX, and one to each other runtime, and compare them with PyTorch.
 
     python tests/exports.py
 
-OpenVINO, ExecuTorch and MindSpore (in this environment, or the one whose Python MINDSPORE_PYTHON names) run where they are installed, AOTInductor where a C++ compiler is.
+OpenVINO, ExecuTorch and MindSpore (in this environment, or the one whose Python MINDSPORE_PYTHON names) run where they
+are installed, AOTInductor where a C++ compiler is.
 """
 import contextlib, importlib.util, io, json, os, shutil, subprocess, sys, tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +21,13 @@ from cyclegan_nbdev.networks import build_network, init_weights
 from cyclegan_nbdev.predict import Translator
 
 D = Path(tempfile.mkdtemp(prefix='exports-'))
-RESNET,UNET = dict(kind='resnet', ngf=4, gl_num=1),dict(kind='unet', ngf=4, gl_num=2)
+RESNET = dict(kind='resnet', ngf=4, gl_num=1)
+UNET = dict(kind='unet', ngf=4, gl_num=2)
 PADS = ('CONSTANT', 'REFLECT', 'SYMMETRIC')
-KINDS = [RESNET | dict(pad_mode=p, norm_mode=n) for p in PADS for n in ('instance', 'batch')] + [UNET | dict(norm_mode=n) for n in ('instance', 'batch')] + [
-    RESNET | dict(separable=True), RESNET | dict(affine=True, crop_end=True, slope=0.)]
+NORMS = ('instance', 'batch')
+KINDS = [*(RESNET | dict(pad_mode=p, norm_mode=n) for p in PADS for n in NORMS),
+         *(UNET | dict(norm_mode=n) for n in NORMS),
+         RESNET | dict(separable=True), RESNET | dict(affine=True, crop_end=True, slope=0.)]
 CLOSE = 1e-4 # in [-1, 1]; half of a hundredth of a grey level
 
 def network(arch):
@@ -36,20 +41,21 @@ def network(arch):
     return net.eval()
 
 def off(a, b, x):
-    "Largest difference of two functions of a batch."
+    "Largest absolute difference between two functions of a batch."
     with torch.no_grad(): return (a(x).double() - b(x).double()).abs().max().item()
 
 def images(*shape): return torch.rand(shape, generator=torch.Generator().manual_seed(1))*2 - 1
 
 def onnx_kind(arch):
-    "One file, any size, the same picture; how far."
+    "Export one kind to ONNX: one file that takes any size; the largest difference from PyTorch."
     net,path = network(arch),D/'one'/'n.onnx'
     path.parent.mkdir()
     to_onnx(path, net, {})
     assert [f.name for f in path.parent.iterdir()] == ['n.onnx'], 'more than one file'
     model,run = onnx.load(path),run_onnx(path)
     assert model.opset_import[0].version >= 18, model.opset_import[0].version
-    for v in (*model.graph.input, *model.graph.output): assert [bool(d.dim_param) for d in v.type.tensor_type.shape.dim] == [True, False, True, True], v
+    for v in (*model.graph.input, *model.graph.output):
+        assert [bool(d.dim_param) for d in v.type.tensor_type.shape.dim] == [True, False, True, True], v
     shutil.rmtree(path.parent)
     sizes = [images(1, 3, 24, 40), images(3, 3, 48, 32)]
     for other in PADS if arch['kind'] == 'resnet' else ():
@@ -63,12 +69,14 @@ def onnx_kind(arch):
 SIZES = (1, 6), (6, 1), (3, 5), (7, 9), (8, 8), (20, 33), (32, 32), (33, 50), (45, 27)
 
 def pixels_kind(form, arch):
-    "8-bit pictures of any size through a file format, and through prediction; how far, in grey levels."
+    "Export on 8-bit pictures of any size; the largest difference from PyTorch and from prediction, in grey levels."
     net = network(arch)
     write,run = dict(ONNX=(to_onnx, run_onnx), PT2=(to_pt2, run_pt2), OPENVINO=(to_openvino, run_openvino))[form]
     path = D/f'p{form}.{FORMATS[form][0]}'
     write(path, Pixels(net).eval(), {})
-    exported,translate,worst = run(path),Translator(net),0
+    exported = run(path)
+    translate = Translator(net)
+    worst = 0
     for n,(h,w) in enumerate(SIZES):
         x = ((images(n%2 + 1, h, w, 3) + 1)*127.5).byte()
         predicted = torch.stack([torch.from_numpy(np.array(translate(Image.fromarray(o.numpy())))) for o in x])
@@ -85,39 +93,52 @@ with torch.no_grad(): print((net(x) - y).abs().max().item())
 '''
 
 def runtime(form, arch, **options):
-    "Through `export`, which loads the file in its runtime and compares; the largest difference that it wrote down."
+    "Run `export`, which compares the file in its runtime with PyTorch; the largest difference in its report."
     net,name = network(arch),f'{form}{options.get("precision", "")}'
     save_network(D/'G_A.safetensors', net, 'G_A', Options(image_size=32))
-    with contextlib.redirect_stdout(io.StringIO()): export(dict(G_A_ckpt=str(D/'G_A.safetensors'), file_format=form, file_name=str(D/name), **options))
+    given = dict(G_A_ckpt=str(D/'G_A.safetensors'), file_format=form, file_name=str(D/name))
+    with contextlib.redirect_stdout(io.StringIO()): export(given | options)
     report = json.loads((D/f'{name}_AtoB.{FORMATS[form][0]}.json').read_text())
     if form in ('PT2', 'AOTI'):
         x = images(2, 3, 40, 24)
         with torch.no_grad(): torch.save((x, net(x)), D/'x.pt')
-        done = subprocess.run([sys.executable, '-W', 'ignore', '-c', ALONE, report['file']], cwd=D, capture_output=True, text=True)
+        command = [sys.executable, '-W', 'ignore', '-c', ALONE, report['file']]
+        done = subprocess.run(command, cwd=D, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
         assert float(done.stdout) < CLOSE, done.stdout
     return max(r['max'] for r in report['compared'])
 
-if __name__ == '__main__':
-    torch.set_num_threads(1)
-    there = lambda p: importlib.util.find_spec(p) is not None
-    ours,compiler = os.environ.get('MINDSPORE_PYTHON'),any(map(shutil.which, ('c++', 'g++', 'clang++')))
-    cases = [(f'ONNX {" ".join(f"{k}={v}" for k,v in a.items())}', lambda a=a: onnx_kind(a), CLOSE) for a in KINDS]
+def all_cases():
+    "Name, test (or the package that it needs) and largest allowed difference of each case."
+    for arch in KINDS: yield f'ONNX {" ".join(f"{k}={v}" for k,v in arch.items())}', partial(onnx_kind, arch), CLOSE
+    ours = os.environ.get('MINDSPORE_PYTHON')
+    lacks = {p:None if importlib.util.find_spec(p) else p for p in ('openvino', 'executorch', 'mindspore')}
     for form in ('ONNX', 'PT2', 'OPENVINO'):
         for arch in (RESNET, UNET, UNET | dict(gl_num=5)):
-            case = (lambda f=form, a=arch: pixels_kind(f, a)) if form != 'OPENVINO' or there('openvino') else 'openvino'
-            cases.append((f'{form} pixels {arch["kind"]} gl_num={arch["gl_num"]}', case, 1)) # a rounding that fell the other way
-    cases += [('torch.export, without this package', lambda: runtime('PT2', UNET), CLOSE), ('AOTInductor, without this package', (lambda: runtime('AOTI', UNET)) if compiler else 'a C++ compiler', CLOSE)]
-    cases += [(f'OpenVINO {p}', (lambda p=p: runtime('OPENVINO', RESNET, precision=p)) if there('openvino') else 'openvino', limit) for p,limit in (('fp32', CLOSE), ('bf16', .5))]
-    cases += [('OpenVINO int8', (lambda: runtime('OPENVINO', UNET, precision='int8')) if there('openvino') else 'openvino', .2)]
-    cases += [('ExecuTorch', (lambda: runtime('EXECUTORCH', UNET)) if there('executorch') else 'executorch', CLOSE)]
-    cases += [('MindSpore', (lambda: runtime('MINDIR', RESNET, mindspore_python=ours)) if ours or there('mindspore') else 'mindspore', CLOSE)]
-    tried = 0
-    for name,case,limit in cases:
-        if isinstance(case, str): print(f'{name}: skipped, needs {case}', flush=True); continue
+            case = (form == 'OPENVINO' and lacks['openvino']) or partial(pixels_kind, form, arch)
+            yield f'{form} pixels {arch["kind"]} gl_num={arch["gl_num"]}', case, 1 # a rounding that fell the other way
+    yield 'torch.export, without this package', partial(runtime, 'PT2', UNET), CLOSE
+    compiler = any(map(shutil.which, ('c++', 'g++', 'clang++')))
+    yield 'AOTInductor, without this package', partial(runtime, 'AOTI', UNET) if compiler else 'a C++ compiler', CLOSE
+    for precision,arch,limit in (('fp32', RESNET, CLOSE), ('bf16', RESNET, .5), ('int8', UNET, .2)):
+        case = lacks['openvino'] or partial(runtime, 'OPENVINO', arch, precision=precision)
+        yield f'OpenVINO {precision}', case, limit
+    yield 'ExecuTorch', lacks['executorch'] or partial(runtime, 'EXECUTORCH', UNET), CLOSE
+    mindspore = None if ours else lacks['mindspore']
+    yield 'MindSpore', mindspore or partial(runtime, 'MINDIR', RESNET, mindspore_python=ours), CLOSE
+
+if __name__ == '__main__':
+    torch.set_num_threads(1)
+    tried,skipped = 0,[]
+    for name,case,limit in all_cases():
+        if isinstance(case, str):
+            print(f'{name}: skipped, needs {case}', flush=True)
+            skipped.append(name)
+            continue
         d = case()
         print(f'{name}: {d:.1e}', flush=True)
         assert d <= limit, f'{name}: off by {d:.2g}, more than {limit}'
         tried += 1
     shutil.rmtree(D)
-    print(f'{tried} of {len(cases)} exports as in PyTorch' + (f', skipped: {", ".join(n for n,c,_ in cases if isinstance(c, str))}' if tried < len(cases) else ''))
+    print(f'{tried} of {tried + len(skipped)} exports match PyTorch')
+    if skipped: print('skipped: ' + ', '.join(skipped))

@@ -26,12 +26,12 @@ from tqdm import tqdm
 
 from .io.checkpoint import check_role, load_network, run_generators
 from .core import CycleGANError, DataError, OptionError, counted, read_text
-from .system.files import is_folder, place
+from .system.files import check_finished, is_folder, place
 from .system.devices import keep_freed_memory, pick_device
 from .io.pictures import IMAGE_EXTENSIONS, WRITABLE, find_images
 from .io.pictures import Picture, as_picture, read_picture, save_picture, to_pil
 from .system.ranks import from_first, gathered, process_group, rank, world
-from .system.files import below, result_names, stamp
+from .system.files import UNFINISHED, below, is_hidden, result_names, stamp
 from .networks import Network
 from .tools.tiles import peak_memory, translate_in_bands
 
@@ -244,6 +244,8 @@ def _array(t:Translator, x:np.ndarray) -> np.ndarray:
     return y[...,0] if x.ndim == 2 and y.shape[2] == 1 else y
 
 # %% ../nbs/06_predict.ipynb #c024
+RECORD = '.cyclegan-results' # name of the file beside the results
+
 def find_inputs(
     source:Any, # a folder, its URL, an image file, a pattern such as 'day*/**/*.jpg', or a list of these
     results:Sequence[Path]=(), # folders of results, which are left out where `source` only contains them
@@ -254,12 +256,13 @@ def find_inputs(
     p = place(source)
     if not isinstance(p, Path): return {f:Path(below(f, p)) for f in find_images(p, say=say)}
     if p.is_dir():
+        if (p/UNFINISHED).exists(): raise DataError(f'{p}: is unfinished; the command that fills it was stopped or is at work')
         base,files = p,find_images(p, say=say)
     elif p.exists() or not glob.has_magic(str(p)): return {p:Path(p.name)} # a missing file is reported with the others
     else:
         fixed = next(i for i,part in enumerate(p.parts) if glob.has_magic(part))
         base,matches = Path(*p.parts[:fixed]),map(Path, sorted(glob.glob(str(p), recursive=True)))
-        files = [f for f in matches if f.suffix.lower() in IMAGE_EXTENSIONS and f.is_file()]
+        files = _own_images(matches, base)
         if not files: raise DataError(f'{p}: no image matches')
     return _without_results({f:f.relative_to(base) for f in files}, base, results, say)
 
@@ -273,6 +276,16 @@ def _inputs_of_list(sources:Sequence, results:Sequence[Path], say:Callable|None)
     common = os.path.commonpath([f.absolute().parent for f in found])
     return {f:f.absolute().relative_to(common) for f in found}
 
+def _own_images(matches:Iterable[Path], base:Path) -> list[Path]:
+    "The images that match a pattern, as a folder would have them: none that is hidden, and each real file once."
+    seen,files = set[Path](),[]
+    for f in matches:
+        hidden = any(is_hidden(part) for part in f.relative_to(base).parts)
+        if hidden or f.suffix.lower() not in IMAGE_EXTENSIONS or not f.is_file() or f.resolve() in seen: continue
+        seen.add(f.resolve())
+        files.append(f)
+    return files
+
 def _without_results(found:dict, base:Path, results:Sequence[Path], say:Callable|None) -> dict:
     "The files found in `base` that are no results. Raises `DataError` where none is left."
     kept = found
@@ -280,6 +293,9 @@ def _without_results(found:dict, base:Path, results:Sequence[Path], say:Callable
         if base.resolve() not in folder.parents: continue # a folder of results that is asked for itself is translated
         parts = folder.relative_to(base.resolve()).parts
         kept = {f:p for f,p in kept.items() if p.parts[:len(parts)] != parts}
+    below_base = {f.parent for f,p in kept.items() if len(p.parts) > 1}
+    recorded = {folder for folder in below_base if (folder/RECORD).exists()} # of other output folders
+    kept = {f:p for f,p in kept.items() if f.parent not in recorded}
     if not kept: raise DataError(f'{base}: holds no images but results of earlier runs')
     left_out = len(found) - len(kept)
     if say and left_out: say(f'{base}: {counted(left_out, "image")} left out: results of earlier runs')
@@ -342,7 +358,6 @@ def _equal_sizes(read:Iterable, batch_size:int) -> Iterator[list]:
     yield from waiting.values()
 
 # %% ../nbs/06_predict.ipynb #56dac416
-RECORD = '.cyclegan-results' # name of the file beside the results
 LOSSY = ('.jpg', '.jpeg', '.webp') # endings of results that depend on the quality
 
 def _digest(*what:Any) -> str:
@@ -458,8 +473,9 @@ def translate_files(
         written = {jobs[src]:p[1]}
         if src in pairs: written[pairs[src]] = _beside(p)
         for file,picture in written.items():
-            known = record and file.name in records[file.parent]
-            if known: _write_record(file, None) # until the new result is there
+            theirs = record and not overwrite and file.name not in records[file.parent] and os.path.lexists(file)
+            if theirs: raise DataError(f'{file}: exists and is no result of an earlier run; overwrite=True replaces it')
+            if record: _write_record(file, None) # until the new result is there
             save_picture(file, picture, quality)
             if record: _write_record(file, origin.get(file))
 
@@ -521,6 +537,7 @@ def _directions(dataroot:str|None, input:list|None, G_A_ckpt:Any=None, G_B_ckpt:
     if input: return [d._replace(source=input) for d in given]
     root = place(str(dataroot))
     if not is_folder(root): raise OptionError('dataroot', str(dataroot), 'no such folder')
+    check_finished(root)
     for d in given:
         if is_folder(root/d.source): continue
         raise OptionError('dataroot', str(dataroot), f'has no subfolder {d.source}; other folders go to input')

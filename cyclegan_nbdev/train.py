@@ -398,7 +398,7 @@ def show_samples(
     found = [p for p in (Path(folder)/'imgs').glob('*_grid.png') if re.fullmatch('[0-9]{1,9}_grid.png', p.name)]
     grids = sorted(found, key=lambda p: int(p.stem.split('_')[0]))
     picked = {len(grids)-1 - round(i*(len(grids)-1)/max(most-1, 1)) for i in range(most)} if grids else ()
-    for i in sorted(picked): display(Markdown(f'After {grids[i].stem.split("_")[0]} epochs:'), Image.open(grids[i]))
+    for i in sorted(picked): display(Markdown(f'After {grids[i].stem.split("_")[0]} epochs:'), Image.open(grids[i], formats=['PNG']))
 
 def show_options(
     folder:str|Path # a run folder

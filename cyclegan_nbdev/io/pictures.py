@@ -234,6 +234,8 @@ def _pages(t:Any, in_planes:int|None) -> int:
     if n > 1 and not (stack and n == in_planes):
         or_channels = f'; they are channels with in_planes={n}' if stack else ''
         raise DataError(f'it has {n} pages; save each as a file of its own{or_channels}')
+    depth = max(p.imagedepth for p in t.pages)
+    if depth > 1: raise DataError(f'it is a volume of {depth} slices; save each as a file of its own')
     if any(p.is_mask for p in t.pages):
         raise DataError('its transparency is a page of its own; save it with an alpha channel')
     return n

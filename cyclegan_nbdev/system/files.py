@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['NO_LOCKS', 'UNFINISHED', 'SILENCE', 'MOST_SECONDS', 'MOST_BYTES', 'MOST_LISTED', 'lock_file', 'remove_leftovers',
            'temporary', 'atomic_path', 'is_hidden', 'atomic_folder', 'read_numbers', 'read_yaml', 'place', 'is_folder',
-           'check_dataroot', 'safe_name', 'result_names', 'below', 'remote_files', 'local_file', 'stamp', 'utf8_name']
+           'check_finished', 'check_dataroot', 'safe_name', 'result_names', 'below', 'remote_files', 'local_file',
+           'stamp', 'utf8_name']
 
 # %% ../../nbs/system/files.ipynb #f002
 import csv, errno, functools, json, math, os, re, secrets, shutil, tempfile, threading, time, unicodedata
@@ -302,15 +303,22 @@ def is_folder(
         if isinstance(path, Path): raise
         raise DataError(f'{path}: {_cause(e)}') from None
 
+def check_finished(
+    root:Any # folder of a data set, from `place`
+) -> None:
+    "Raise `OptionError` for a folder on this machine that a command has not filled to the end."
+    here = isinstance(root, Path) or getattr(root, 'protocol', '') == 'file'
+    if not here or not (root/UNFINISHED).exists(): return
+    reason = 'the command that fills it is still at work or was stopped'
+    raise OptionError('dataroot', str(root), f'is unfinished: {reason}; empty it and run the command again')
+
 def check_dataroot(
     dataroot:str|Path|None # folder of a data set; None is fine: the demo
 ) -> None:
     "Raise `OptionError` unless `dataroot` is a folder with trainA and trainB."
     if dataroot is None: return
     root = place(dataroot)
-    if isinstance(root, Path) and (root/UNFINISHED).exists():
-        reason = 'the command that fills it is still at work or was stopped'
-        raise OptionError('dataroot', str(dataroot), f'is unfinished: {reason}; empty it and run the command again')
+    check_finished(root)
     needed = 'it should hold trainA and trainB'
     if not is_folder(root): raise OptionError('dataroot', str(dataroot), f'no such folder; {needed}')
     for d in ('trainA', 'trainB'):

@@ -28,7 +28,9 @@ def _metrics() -> tuple:
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
         from torchmetrics.image.fid import FrechetInceptionDistance, NoTrainInceptionV3
         from torchmetrics.image.kid import KernelInceptionDistance
-    except ImportError as e: raise OptionError('extractor', 'inception', f"{e.name} is not installed: pip install 'cyclegan_nbdev[metrics]'") from None
+    except ImportError as e:
+        install = f"{e.name} is not installed: pip install 'cyclegan_nbdev[metrics]'"
+        raise OptionError('extractor', 'inception', install) from None
     return FrechetInceptionDistance,KernelInceptionDistance,NoTrainInceptionV3,URL_INCEPTION_V3
 
 def load_extractor(
@@ -36,17 +38,23 @@ def load_extractor(
 ) -> nn.Module: # (N, 3, H, W) uint8 to (N, 2048)
     "The network of FID and KID. Raises `OptionError` or `DataError`."
     _,_,Inception,url = _metrics()
-    path = Path(torch.hub.get_dir())/'checkpoints'/url.rpartition('/')[2] if str(weights) == 'inception' else Path(weights)
+    kept = Path(torch.hub.get_dir())/'checkpoints'/url.rpartition('/')[2]
+    path = kept if str(weights) == 'inception' else Path(weights)
     if not path.is_file():
-        if str(weights) != 'inception': raise OptionError('extractor', str(weights), f'no such file; it should hold the weights from {url}')
+        if str(weights) != 'inception':
+            raise OptionError('extractor', str(weights), f'no such file; it should hold the weights from {url}')
         with atomic_path(path) as tmp:
             try: torch.hub.download_url_to_file(url, str(tmp), progress=False)
-            except OSError as e: raise DataError(f'extractor=inception: its weights cannot be downloaded ({getattr(e, "reason", e)}); save {url} as {path}, or give its path') from None
+            except OSError as e:
+                failed = f'its weights cannot be downloaded ({getattr(e, "reason", e)})'
+                raise DataError(f'extractor=inception: {failed}; save {url} as {path}, or give its path') from None
     try:
-        with tempfile.TemporaryDirectory() as d: # torch-fidelity unpickles whatever it is given, so it is given what was read safely
+        # torch-fidelity unpickles whatever it is given, so it is given what was read safely
+        with tempfile.TemporaryDirectory() as d:
             torch.save(torch.load(path, map_location='cpu', weights_only=True), safe := f'{d}/weights.pth')
             net = Inception('inception-v3-compat', ['2048'], safe)
-    except Exception as e: raise DataError(f'{path}: not the weights of FID\'s Inception network ({why(e, 120)})') from None # torch raises many kinds
+    except Exception as e: # torch raises many kinds
+        raise DataError(f'{path}: not the weights of FID\'s Inception network ({why(e, 120)})') from None
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     genuine = digest.startswith(Path(url).stem.rpartition('-')[2]) # its name ends with the beginning of its hash
     net.label = f'{"Inception 2015" if genuine else "Inception with other weights"}, {path.name}, sha256 {digest[:12]}'
@@ -63,7 +71,8 @@ class RandomFeatures(nn.Module):
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            self.net = nn.Sequential(nn.Conv2d(3, n, 5, 2), nn.ReLU(), nn.Conv2d(n, n, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).requires_grad_(False)
+            convs = nn.Conv2d(3, n, 5, 2), nn.ReLU(), nn.Conv2d(n, n, 3, 2), nn.ReLU()
+            self.net = nn.Sequential(*convs, nn.AdaptiveAvgPool2d(1), nn.Flatten()).requires_grad_(False)
     def forward(self, x:Tensor) -> Tensor: return 30*self.net(x/127.5 - 1)
 
 # %% ../../nbs/metrics/distances.ipynb #c011
@@ -97,7 +106,9 @@ def kernel_distance(
     real:Tensor # (images, features), of as many or another number of images
 ) -> tuple[float, float, str]: # the mean over subsets, their standard deviation, and what the subsets were
     "KID, if the features are those of KID's extractor."
-    n,size = (1,100)[len(generated) != len(real) or len(real) > 1000],min(1000, len(generated), len(real)) # one subset where all would be the same
+    all_the_same = len(generated) == len(real) <= 1000 # then one subset is enough
+    n = 1 if all_the_same else 100
+    size = min(1000, len(generated), len(real))
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter('ignore') # that features are kept
         kernel = _metrics()[1](_Given(real.shape[1]), subsets=n, subset_size=size)
@@ -131,8 +142,10 @@ class Distances:
     subsets:str # what `kernel` is the mean of
 
     def __str__(self) -> str:
-        a,b = ('FID','KID') if is_genuine(self.extractor) else ('Fréchet distance (not FID)','kernel distance (not KID)')
-        return (f'{a} {self.frechet:.2f}, {b} {self.kernel:.5f} ± {self.kernel_std:.5f}: {self.n_generated} images of {self.generated} against {self.n_real} of {self.real}; '
+        a,b = 'FID','KID'
+        if not is_genuine(self.extractor): a,b = 'Fréchet distance (not FID)','kernel distance (not KID)'
+        return (f'{a} {self.frechet:.2f}, {b} {self.kernel:.5f} ± {self.kernel_std:.5f}: '
+                f'{self.n_generated} images of {self.generated} against {self.n_real} of {self.real}; '
                 f'extractor: {self.extractor}; resizing: {self.resizing}; {self.subsets}')
 
 # %% ../../nbs/metrics/distances.ipynb #c012
@@ -152,4 +165,5 @@ def feature_distances(
         frechet = _metrics()[0](_Given(x['real'].shape[1]))
         for k in x: frechet.update(x[k], real=k == 'real')
     mean,std,subsets = kernel_distance(**x)
-    return Distances(float(frechet.compute()), mean, std, str(extractor.label), str(extractor.resizing), str(real_dir), len(x['real']), str(result_dir), len(x['generated']), subsets)
+    return Distances(float(frechet.compute()), mean, std, str(extractor.label), str(extractor.resizing), str(real_dir),
+                     len(x['real']), str(result_dir), len(x['generated']), subsets)

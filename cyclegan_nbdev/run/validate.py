@@ -115,7 +115,7 @@ def score_text(
 
 def read_scores(
     folder:str|Path # a run folder
-) -> list[dict]: # `epoch`, `images` and the scores, 0 to 1, or a distance; nan where one was not taken; empty where nothing was scored
+) -> list[dict]: # `epoch`, `images` and scores from 0 to 1 or distances, nan where one was not taken; or nothing
     "The rows of scores.csv."
     return read_numbers(Path(folder)/'scores.csv')
 

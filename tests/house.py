@@ -1,6 +1,6 @@
-"""The rules of the house: imports run downwards, lines are read aloud, and what notebooks show is what their code says today.
+"""The rules of the house: imports run downwards, lines fit a page, and outputs are those of the code.
 
-    python tests/house.py [imports|widths|outputs ...]    # prints what breaks these rules, one line each; all rules without names
+    python tests/house.py [imports|widths|outputs ...]    # what breaks these rules, one line each; without names all
 """
 import ast, json, re, sys
 from graphlib import CycleError, TopologicalSorter
@@ -9,7 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT/'cyclegan_nbdev'
 CHAPTERS = ['core', 'data', 'networks', 'losses', 'train', 'distill', 'predict', 'evaluate', 'export', 'app', 'cli']
-WINGS = {'io':'losses', 'metrics':'losses', 'system':'losses', 'run':'losses', 'tools':'export'} # and the last chapter that they may import
+# and the last chapter that each may import
+WINGS = {'io':'losses', 'metrics':'losses', 'system':'losses', 'run':'losses', 'tools':'export'}
 WIDTH = 120
 OUTPUT_BYTES = 700_000 # of one notebook
 
@@ -17,7 +18,10 @@ def name_of(path):
     "The module's name below the package."
     return '.'.join(path.relative_to(PACKAGE).with_suffix('').parts)
 
-def modules(): return {name_of(p):p for p in sorted(PACKAGE.rglob('*.py')) if p.name not in ('__init__.py', '_modidx.py')}
+def modules():
+    "The package's modules by name."
+    files = [p for p in sorted(PACKAGE.rglob('*.py')) if p.name not in ('__init__.py', '_modidx.py')]
+    return {name_of(p):p for p in files}
 
 def imported(name, path, known):
     "The modules of the package that a module imports, also inside its functions."
@@ -45,7 +49,8 @@ def imports():
     known = modules()
     graph = {name:{o for o in imported(name, path, known) if o != name} for name,path in known.items()}
     for name in known:
-        if name not in CHAPTERS and name.split('.')[0] not in WINGS and name != 'all': yield f'{name}: neither a chapter nor in a wing'
+        shelved = name in CHAPTERS or name.split('.')[0] in WINGS or name == 'all'
+        if not shelved: yield f'{name}: neither a chapter nor in a wing'
         for other in sorted(graph[name]):
             if upwards(name, other): yield f'{name} imports {other}, which stands above it'
     try: TopologicalSorter(graph).prepare()
@@ -56,10 +61,12 @@ def widths():
     scripts = [p for d in ('tests', 'scripts') for p in sorted((ROOT/d).glob('*.py'))]
     for path in [*modules().values(), *scripts, ROOT/'setup.py', ROOT/'hubconf.py']:
         for i,line in enumerate(path.read_text().splitlines(), 1):
-            if len(line) > WIDTH and not line.startswith('__all__'): yield f'{path.relative_to(ROOT)}:{i}: {len(line)} characters'
+            if len(line) <= WIDTH or line.startswith('__all__'): continue
+            yield f'{path.relative_to(ROOT)}:{i}: {len(line)} characters'
     for path,nb in notebooks():
         for i,cell in enumerate(nb['cells']):
-            if cell['cell_type'] != 'code' or 'parameters' in cell['metadata'].get('tags', []): continue # made of the list of options
+            made_of_options = 'parameters' in cell['metadata'].get('tags', [])
+            if cell['cell_type'] != 'code' or made_of_options: continue
             wide = [len(l) for l in ''.join(cell['source']).splitlines() if len(l) > WIDTH]
             if wide: yield f'{path.relative_to(ROOT)}, cell {i}: {len(wide)} lines of up to {max(wide)} characters'
 
@@ -67,9 +74,10 @@ def notebooks():
     for path in sorted((ROOT/'nbs').rglob('*.ipynb')):
         if '.ipynb_checkpoints' not in path.parts: yield path, json.loads(path.read_text())
 
-DRAWS = re.compile(r'plt\.show|plt\.subplots|show_batch\(|show_results\(|show_grid\(|^display\((?!Markdown)|plot_\w+\(', re.M)
+DRAWS = re.compile(r'plt\.show|plt\.subplots|show_batch\(|show_results\(|show_grid\(|^display\((?!Markdown)|plot_\w+\(',
+                   re.M)
 def outputs():
-    "Cells that draw and show no picture, tables of options that are not today's, and notebooks that have grown too large."
+    "Cells that draw and show no picture, tables of options that are not today's, and notebooks that are too large."
     from cyclegan_nbdev.core import ExportOptions, Options
     options = {*Options.__dataclass_fields__, *ExportOptions.__dataclass_fields__}
     for path,nb in notebooks():
@@ -78,11 +86,14 @@ def outputs():
             if cell['cell_type'] != 'code': continue
             source = ''.join(cell['source'])
             data = [o.get('data', {}) for o in cell['outputs']]
-            if DRAWS.search(source) and not re.match(r'#\|\s*(export|exports|hide)\b', source) and not re.search(r'^def |^class ', source, re.M):
-                if not any(k.startswith('image/') or k == 'text/html' for d in data for k in d): yield f'{name}, cell {i}: it draws, and shows no picture'
+            hidden = re.match(r'#\|\s*(export|exports|hide)\b', source) or re.search(r'^def |^class ', source, re.M)
+            pictures = [k for d in data for k in d if k.startswith('image/') or k == 'text/html']
+            if DRAWS.search(source) and not hidden and not pictures: yield f'{name}, cell {i}: it draws, and shows no picture'
             for table in (''.join(d.get('text/markdown', '')) for d in data):
                 rows = re.findall(r'^\| `(\w+)` \|', table, re.M)
-                if len(rows) > 40 and (odd := {*rows} ^ ({*Options.__dataclass_fields__} if len(rows) < len(options) else options)):
+                today = {*Options.__dataclass_fields__} if len(rows) < len(options) else options
+                odd = {*rows} ^ today
+                if len(rows) > 40 and odd:
                     yield f'{name}, cell {i}: its table of options is not today\'s: {", ".join(sorted(odd))}'
             shown += len(json.dumps(cell['outputs']))
         if shown > OUTPUT_BYTES: yield f'{name}: {shown//1000} KB of outputs'

@@ -49,7 +49,8 @@ class Confusion:
     "Counts of true against found classes."
     def __init__(self, palette:Palette) -> None: # the classes
         n = len(palette.names)
-        self.palette,self.counts = palette,np.zeros((2, n, n), np.int64) # (judged officially or not, true class, found class)
+        self.palette = palette
+        self.counts = np.zeros((2, n, n), np.int64) # (judged officially or not, true class, found class)
 
     def add(self,
         fake:Image.Image|np.ndarray, # a generated label map: Pillow image, or array of 8 or 16 bits
@@ -57,7 +58,9 @@ class Confusion:
     ) -> float: # share of its pixels that are right
         "Count an image. Raises `DataError` where the sizes differ."
         found,true,n = self.palette.nearest(fake),self.palette.codes(label),len(self.palette.names)
-        if found.shape != true.shape: raise DataError('a label map of {1}x{0} pixels, but the true one has {3}x{2}'.format(*found.shape, *true.shape))
+        if found.shape != true.shape:
+            (h,w),(H,W) = found.shape,true.shape
+            raise DataError(f'a label map of {w}x{h} pixels, but the true one has {W}x{H}')
         counts = np.bincount((true.astype(np.int32)*n + found).ravel(), minlength=256*n).reshape(2, 128, n)[:,:n]
         self.counts += counts
         return np.trace(counts.sum(0))/true.size
@@ -100,8 +103,11 @@ def plot_confusion(
     share = 100*n/np.maximum(n.sum(1, keepdims=True), 1)
     if ax is None: ax = plt.subplots(figsize=(2 + .42*len(kept), 1.5 + .38*len(kept)))[1]
     ax.imshow(share, cmap='Blues', vmin=0, vmax=100)
-    for i,j in zip(*np.nonzero(share >= .5)): ax.text(j, i, f'{share[i,j]:.0f}', ha='center', va='center', fontsize=7, color='white' if share[i,j] > 50 else 'black')
-    ax.set_xticks(range(len(names)), names, rotation=90, fontsize=8); ax.set_yticks(range(len(names)), names, fontsize=8)
+    for i,j in zip(*np.nonzero(share >= .5)):
+        colour = 'white' if share[i,j] > 50 else 'black'
+        ax.text(j, i, f'{share[i,j]:.0f}', ha='center', va='center', fontsize=7, color=colour)
+    ax.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+    ax.set_yticks(range(len(names)), names, fontsize=8)
     ax.set(xlabel='found', ylabel='true', title=f'pixel accuracy {c.scores.mean_pixel_acc:.1%}')
     return ax
 
@@ -148,14 +154,19 @@ class Matched:
     extra:list # names that only the first has
 
     def __str__(self) -> str:
-        some = lambda names: ', '.join(names[:5]) + (f' and {len(names)-5} more' if len(names) > 5 else '')
-        return f'{len(self.pairs)} images' + ''.join(f'; {len(v)} {k}: {some(v)}' for k,v in dict(missing=self.missing, extra=self.extra).items() if v)
+        text = f'{len(self.pairs)} images'
+        for kind,names in dict(missing=self.missing, extra=self.extra).items():
+            if not names: continue
+            text += f'; {len(names)} {kind}: {", ".join(names[:5])}'
+            if len(names) > 5: text += f' and {len(names)-5} more'
+        return text
 
 def _by_name(folder:str|Path, say:Callable[[str], object]|None) -> dict[str, Path]:
     names:dict[str, Path] = {}
     for f in find_images(folder, say=say):
         name = below(f, folder).with_suffix('').as_posix()
-        if name in names: raise DataError(f'{folder}: both {names[name].name} and {f.name} are called {name}; remove one')
+        if name in names:
+            raise DataError(f'{folder}: both {names[name].name} and {f.name} are called {name}; remove one')
         names[name] = f
     return names
 
@@ -164,10 +175,13 @@ def match_files(
     label_dir:str|Path, # the true ones
     say:Callable[[str], object]|None=None # gets lines about files that are left out
 ) -> Matched:
-    "Match images by name, whatever their type. Raises `DataError` where a folder is empty, a name stands for two files, or nothing matches."
+    """Match images by name, whatever their type.
+    Raises `DataError` where a folder is empty, a name stands for two files, or nothing matches."""
     fakes,labels = _by_name(result_dir, say),_by_name(label_dir, say)
     pairs = {n:(fakes[n], f) for n,f in labels.items() if n in fakes}
-    if not pairs: raise DataError(f'{result_dir}: no image has the name of one in {label_dir} (it has {next(iter(fakes))}, wanted {next(iter(labels))})')
+    if not pairs:
+        example = f'it has {next(iter(fakes))}, wanted {next(iter(labels))}'
+        raise DataError(f'{result_dir}: no image has the name of one in {label_dir} ({example})')
     return Matched(pairs, [n for n in labels if n not in fakes], [n for n in fakes if n not in labels])
 
 # %% ../../nbs/metrics/scores.ipynb #c033
@@ -199,7 +213,8 @@ def strange_text(
     mean = float(np.mean([*shares.values()])) if shares else 0.
     if mean < SOME_STRANGE: return None
     worst = max(shares, key=lambda k: shares[k])
-    return (f"{mean:.0%} of the pixels of the true label maps have none of the palette's colours (most in {worst}, {shares[worst]:.0%}): "
+    return (f"{mean:.0%} of the pixels of the true label maps have none of the palette's colours "
+            f'(most in {worst}, {shares[worst]:.0%}): '
             'were they stored as JPEG or resized with blending, or do they have another palette?')
 
 def score_folders(
@@ -211,23 +226,29 @@ def score_folders(
     progress:bool=True # show a progress bar
 ) -> FolderScores:
     "Score the images of a folder. Raises `OptionError` or `DataError`."
-    if size_differs not in SIZE_DIFFERS: raise OptionError('size_differs', size_differs, f'allowed: {", ".join(SIZE_DIFFERS)}')
+    if size_differs not in SIZE_DIFFERS:
+        raise OptionError('size_differs', size_differs, f'allowed: {", ".join(SIZE_DIFFERS)}')
     matched = match_files(result_dir, label_dir, say=print)
     def one(name:str) -> tuple[str, float, float, bool, Confusion, Confusion]:
         fake,label = (as_rgb(read_picture(f).pixels) for f in matched.pairs[name])
         strange = check_label_map(palette, label, matched.pairs[name][1])
-        (h,w),size = fake.shape[:2],label.shape[:2]
-        if (differs := (h,w) != size):
-            if size_differs == 'refuse': raise DataError(f'{matched.pairs[name][0]}: {w}x{h} pixels, but the label map has {size[1]}x{size[0]}; size_differs=resize would resize it')
-            fake = np.asarray(Image.fromarray(fake).resize((size[1], size[0]), Image.Resampling.NEAREST))
+        (h,w),(H,W) = fake.shape[:2],label.shape[:2]
+        differs = (h, w) != (H, W)
+        if differs and size_differs == 'refuse':
+            sizes = f'{w}x{h} pixels, but the label map has {W}x{H}'
+            raise DataError(f'{matched.pairs[name][0]}: {sizes}; size_differs=resize would resize it')
+        if differs: fake = np.asarray(Image.fromarray(fake).resize((W, H), Image.Resampling.NEAREST))
         c,top = Confusion(palette),Confusion(palette)
         top.add(through_jpeg(label, quality), label)
         return name,c.add(fake, label),strange,differs,c,top
     total = FolderScores(Confusion(palette), Confusion(palette), {}, matched, [], {})
     pool = ThreadPoolExecutor()
     try:
-        for name,accuracy,strange,differs,c,top in progress_bar(pool.map(one, matched.pairs), 'scoring', len(matched.pairs), progress):
-            total.confusion += c; total.ceiling += top; total.accuracy[name] = accuracy
+        scored = progress_bar(pool.map(one, matched.pairs), 'scoring', len(matched.pairs), progress)
+        for name,accuracy,strange,differs,c,top in scored:
+            total.confusion += c
+            total.ceiling += top
+            total.accuracy[name] = accuracy
             total.strange[name] = strange
             if differs: total.resized.append(name)
     finally: pool.shutdown(cancel_futures=True)
@@ -246,5 +267,7 @@ def worst_images(
         size = [max(1, round(d*min(1, side/max(label.size)))) for d in label.size]
         fake,label = fake.resize(size, Image.Resampling.NEAREST),label.resize(size, Image.Resampling.NEAREST)
         wrong = palette.nearest(fake) != palette.nearest(label)
-        rows.append([fake, palette.paint(palette.nearest(fake)), label, Image.fromarray(np.where(wrong[...,None], (220, 30, 30), np.asarray(label.convert('L').convert('RGB'))//3 + 150).astype(np.uint8))])
+        faded = np.asarray(label.convert('L').convert('RGB'))//3 + 150
+        marked = np.where(wrong[...,None], (220, 30, 30), faded).astype(np.uint8)
+        rows.append([fake, palette.paint(palette.nearest(fake)), label, Image.fromarray(marked)])
     return image_grid(rows, ['generated', 'its classes', 'true', 'wrong'])

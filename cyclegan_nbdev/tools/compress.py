@@ -11,7 +11,7 @@ import itertools, json, os, random, tempfile, time
 from contextlib import redirect_stdout
 from functools import lru_cache
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Any, Callable, Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,6 +30,7 @@ from ..networks import ResnetGenerator, build_network, in_planes
 from ..io.palette import Palette
 from ..io.pictures import read_picture
 from ..metrics.scores import score_images
+from ..predict import resized_square
 from .estimate import count_macs
 
 # %% ../../nbs/tools/compress.ipynb #d2644cf6
@@ -54,13 +55,17 @@ def latencies(
     runners = {'eager':nets} | ({'ONNX Runtime':found} if (found := _onnx(nets)) else {})
     if torch.device(device).type == 'cuda':
         def on_gpu(net:nn.Module) -> Callable:
-            def run(x:Tensor) -> None: net(x.to(device)); torch.cuda.synchronize()
+            def run(x:Tensor) -> None:
+                net(x.to(device))
+                torch.cuda.synchronize()
             return run
-        runners['GPU'] = {name:on_gpu(net.to(device)) for name,net in ((k, build_network(n.arch).eval()) for k,n in nets.items())}
-    images,times = {k:torch.rand(1, in_planes(n), side, side)*2 - 1 for k,n in nets.items()},{r:{k:list[float]() for k in nets} for r in runners}
+        runners['GPU'] = {name:on_gpu(build_network(net.arch).eval().to(device)) for name,net in nets.items()}
+    images = {name:torch.rand(1, in_planes(net), side, side)*2 - 1 for name,net in nets.items()}
+    times:dict[str, dict[str, list]] = {r:{name:[] for name in nets} for r in runners}
     for turn in range(turns+1): # the first warms up
         for r,name in itertools.product(runners, nets):
-            start = time.perf_counter(); runners[r][name](images[name])
+            start = time.perf_counter()
+            runners[r][name](images[name])
             if turn: times[r][name].append(1000*(time.perf_counter()-start))
     return {r:{k:float(np.median(v)) for k,v in t.items()} for r,t in times.items()}
 
@@ -74,11 +79,10 @@ def answers(
 ) -> list: # of (C, side, side) in [-1, 1], on the CPU
     "What a network makes of images."
     net = net.eval().to(device)
-    return [net(_square(f, in_planes(net), side)[None].to(device))[0].cpu() for f in files]
+    return [net(_read_square(f, in_planes(net), side)[None].to(device))[0].cpu() for f in files]
 
-def _square(path:str|Path, planes:int, side:int) -> Tensor:
-    x = read_picture(path, planes).tensor()[None]
-    return torch.nn.functional.interpolate(x, (side, side), mode='bicubic', antialias=True, align_corners=False).clamp(-1, 1)[0] if x.shape[2:] != (side, side) else x[0]
+def _read_square(path:str|Path, planes:int, side:int) -> Tensor:
+    return resized_square(read_picture(path, planes).tensor()[None], side)[0]
 
 def distance(
     a:list, b:list # as many images, in [-1, 1]
@@ -101,33 +105,46 @@ def compare(
     student:str, # network file of a small one for the same direction
     alone:str|None=None, # network file of the small one trained without a teacher
     dataroot:str|None=None, # folder with testA and testB; None: demo scenes
-    palette:str|None=None, # palette of the label maps in testB, whose files pair with those of testA by order: pixel accuracy is measured; cityscapes for the demo
+    palette:str|None=None, # of the label maps in testB, paired with testA by order: measure pixel accuracy, too
     image_size:int|None=None, # side of the images; None: that of the teacher's file
     most:int=100, # at most this many images
-    platform:str='GPU', # where the answers are computed, GPU or CPU, without a GPU the CPU; times are measured on the CPU, and here too
+    platform:str='GPU', # where the answers are computed, GPU or CPU; times are measured on the CPU, and here, too
     device_id:int=0, # which GPU
     output_dir:str='compared' # gets compare.md, compare.json and compare.png
 ) -> list[dict]: # a row for each network
     "Table and picture of what a small network saves and loses. Raises `OptionError` or `DataError`."
-    given,device = dict(teacher=teacher, student=student) | (dict(alone=alone) if alone else {}),pick_device(platform, device_id)
+    given = dict(teacher=teacher, student=student)
+    if alone: given['alone'] = alone
+    device = pick_device(platform, device_id)
     loaded = {k:_load(p, k, image_size) for k,p in given.items()}
-    nets,side,(_,header,_) = {k:v[0] for k,v in loaded.items()},loaded['teacher'][2],loaded['teacher']
+    nets = {k:net for k,(net,_,_) in loaded.items()}
+    _,header,side = loaded['teacher']
+    planes = in_planes(nets['teacher'])
     for k,(net,h,_) in loaded.items():
-        if h['role'] != header['role'] or in_planes(net) != in_planes(nets['teacher']): raise OptionError(k, given[k], f"is {h['role']} for {in_planes(net)} channels, but the teacher is {header['role']} for {in_planes(nets['teacher'])}")
+        if (h['role'], in_planes(net)) == (header['role'], planes): continue
+        differs = f"is {h['role']} for {in_planes(net)} channels, but the teacher is {header['role']} for {planes}"
+        raise OptionError(k, given[k], differs)
     with tempfile.TemporaryDirectory() as d:
-        if dataroot is None: dataroot,palette = str(make_demo_scenes(d, side, 1, min(most, 40), progress=False)),palette or 'cityscapes'
+        if dataroot is None:
+            dataroot = str(make_demo_scenes(d, side, 1, min(most, 40), progress=False))
+            palette = palette or 'cityscapes'
         back = header['role'] == 'G_B'
         files,truth = (find_images(place(dataroot)/f'test{x}', most) for x in ('BA' if back else 'AB'))
         made = {k:answers(net, files, side, device) for k,net in progress_bar(nets.items(), 'translating')}
-        labels = [_square(f, in_planes(nets['teacher']), side) for f in truth] if palette and not back else None
-        if labels and len(labels) != len(files): raise DataError(f'{dataroot}: testA has {len(files)} images and testB {len(labels)}; for a palette they must be pairs')
-        photos = [_square(f, in_planes(nets['teacher']), side) for f in files[:4]]
+        labels = [_read_square(f, planes, side) for f in truth] if palette and not back else None
+        if labels and len(labels) != len(files):
+            counts = f'testA has {len(files)} images and testB {len(labels)}'
+            raise DataError(f'{dataroot}: {counts}; for a palette they must be pairs')
+        photos = [_read_square(f, planes, side) for f in files[:4]]
     nets = {k:n.cpu() for k,n in nets.items()}
     ms,rows = latencies(nets, side, device),[]
     for k,net in nets.items():
-        row = dict(network=k, file=str(given[k]), image_size=side, parameters=sum(p.numel() for p in net.parameters()), macs=count_macs(net, side, in_planes(net)), bytes=os.path.getsize(given[k]),
+        row = dict(network=k, file=str(given[k]), image_size=side, parameters=sum(p.numel() for p in net.parameters()),
+                   macs=count_macs(net, side, planes), bytes=os.path.getsize(given[k]),
                    ms={r:t[k] for r,t in ms.items()}, distance=distance(made[k], made['teacher']))
-        if labels and palette: row['pixel_accuracy'] = score_images(map(to_image, made[k]), map(to_image, labels), Palette.load(palette)).scores.mean_pixel_acc
+        if labels and palette:
+            scores = score_images(map(to_image, made[k]), map(to_image, labels), Palette.load(palette)).scores
+            row['pixel_accuracy'] = scores.mean_pixel_acc
         rows.append(row)
     columns = dict(photo=photos) | {k:v[:4] for k,v in made.items()} | (dict(truth=labels[:4]) if labels else {})
     _write(Path(output_dir), rows, image_grid([list(r) for r in zip(*columns.values())], ['input', *list(columns)[1:]]))
@@ -139,14 +156,21 @@ def comparison_table(
 ) -> str:
     "The table in markdown."
     first,times = rows[0],list(rows[0]['ms'])
-    head = ['', 'parameters', f"MACs at {first['image_size']} px", 'file', *(f'{t} ms' for t in times), 'grey levels from the teacher', *(['pixel accuracy'] if 'pixel_accuracy' in first else [])]
-    ratio = lambda r,k,text: text + (f' (1/{first[k]/r[k]:.1f})' if r is not first else '')
-    lines = [[r['network'], ratio(r, 'parameters', f"{r['parameters']/1e6:.3f} M"), ratio(r, 'macs', f"{r['macs']/1e6:.1f} M"), ratio(r, 'bytes', f"{r['bytes']/1e6:.2f} MB"), *(f"{r['ms'][t]:.1f}" for t in times),
-              f"{r['distance']:.2f}", *([f"{r['pixel_accuracy']:.1%}"] if 'pixel_accuracy' in r else [])] for r in rows]
+    head = ['', 'parameters', f"MACs at {first['image_size']} px", 'file', *(f'{t} ms' for t in times),
+            'grey levels from the teacher']
+    scored = 'pixel_accuracy' in first
+    if scored: head.append('pixel accuracy')
+    def line(r:dict) -> list[str]:
+        def ratio(k:str, text:str) -> str: return text if r is first else f'{text} (1/{first[k]/r[k]:.1f})'
+        cells = [r['network'], ratio('parameters', f"{r['parameters']/1e6:.3f} M"), ratio('macs', f"{r['macs']/1e6:.1f} M"),
+                 ratio('bytes', f"{r['bytes']/1e6:.2f} MB"), *(f"{r['ms'][t]:.1f}" for t in times), f"{r['distance']:.2f}"]
+        return [*cells, f"{r['pixel_accuracy']:.1%}"] if scored else cells
+    lines = [line(r) for r in rows]
     return '\n'.join('| ' + ' | '.join(l) + ' |' for l in (head, ['---']*len(head), *lines))
 
 def _write(folder:Path, rows:list, grid:Image.Image) -> None:
-    with atomic_path(folder/'compare.json') as f: f.write_text(json.dumps(dict(threads=torch.get_num_threads(), networks=rows), indent=1))
+    text = json.dumps(dict(threads=torch.get_num_threads(), networks=rows), indent=1)
+    with atomic_path(folder/'compare.json') as f: f.write_text(text)
     with atomic_path(folder/'compare.md') as f: f.write_text(comparison_table(rows) + '\n')
     with atomic_path(folder/'compare.png') as f: grid.save(f, 'PNG')
 
@@ -172,8 +196,12 @@ def candidates(
         if not outer <= middle <= inner: continue
         widths = [max(1, round(w*s)) for w,s in zip(W, (outer, middle, inner, middle, outer))]
         arch = teacher.arch | dict(widths=widths, ngf=widths[0], gl_num=depth, separable=True)
-        if budget_macs/8 <= (macs := _macs(json.dumps(arch), side)) <= budget_macs: found.append(arch | dict(macs=macs))
-    if not found: raise OptionError('budget_macs', budget_macs, f'no student of this teacher lies between an eighth of it and it; the teacher has {count_macs(teacher, side, in_planes(teacher)):.3g} MACs')
+        macs = _macs(json.dumps(arch), side)
+        if budget_macs/8 <= macs <= budget_macs: found.append(arch | dict(macs=macs))
+    if not found:
+        theirs = f'the teacher has {count_macs(teacher, side, in_planes(teacher)):.3g} MACs'
+        none = 'no student of this teacher lies between an eighth of it and it'
+        raise OptionError('budget_macs', budget_macs, f'{none}; {theirs}')
     found.sort(key=lambda a: a['macs'])
     edges = [i*len(found)//min(n, len(found)) for i in range(min(n, len(found))+1)]
     draw = random.Random(seed)
@@ -185,13 +213,18 @@ def hold_out(
     folder:str|Path # gets trainA, trainB, testA and testB: links to the images
 ) -> Path: # folder
     "Split the training images: every tenth, at most 50, is for validation."
-    if not isinstance(place(dataroot), Path): raise OptionError('dataroot', str(dataroot), 'a search links to its images, which must be on a disk of this machine')
+    if not isinstance(place(dataroot), Path):
+        remote = 'a search links to its images, which must be on a disk of this machine'
+        raise OptionError('dataroot', str(dataroot), remote)
     for d in 'AB':
         files = find_images(Path(dataroot)/f'train{d}')
-        if len(files) < 2: raise DataError(f'{dataroot}/train{d}: holds one image; a search needs some to train on and some to measure with')
+        if len(files) < 2:
+            needed = 'a search needs some to train on and some to measure with'
+            raise DataError(f'{dataroot}/train{d}: holds one image; {needed}')
         kept = set(files[::10][:50])
         for f in files:
-            to = Path(folder)/f"{'test' if f in kept else 'train'}{d}"/'__'.join(f.relative_to(Path(dataroot)/f'train{d}').parts)
+            part = 'test' if f in kept else 'train'
+            to = Path(folder)/f'{part}{d}'/'__'.join(f.relative_to(Path(dataroot)/f'train{d}').parts)
             to.parent.mkdir(parents=True, exist_ok=True)
             if not to.is_symlink(): to.symlink_to(f.resolve())
     return Path(folder)
@@ -199,15 +232,22 @@ def hold_out(
 # %% ../../nbs/tools/compress.ipynb #b8c27340
 def _inherited(teacher:ResnetGenerator, options:dict) -> dict:
     "Options of a student, from its teacher and from those that trained it."
-    full = dict(norm_mode='instance', slope=.2, pad_mode='REFLECT', in_planes=3) | {k:teacher.arch[k] for k in ('norm_mode', 'slope', 'pad_mode', 'in_planes') if k in teacher.arch}
-    trained = {k:v for k,v in options.items() if k in ('ndf', 'dl_num', 'gan_mode', 'preprocess', 'max_epoch', 'n_epochs')}
-    return full | trained | dict(t_ngf=teacher.widths[0], t_gl_num=len(teacher.blocks), t_slope=full['slope'], t_norm_mode=full['norm_mode'])
+    usual:dict[str, Any] = dict(norm_mode='instance', slope=.2, pad_mode='REFLECT', in_planes=3)
+    full = usual | {k:teacher.arch[k] for k in usual if k in teacher.arch}
+    kept = 'ndf', 'dl_num', 'gan_mode', 'preprocess', 'max_epoch', 'n_epochs'
+    trained = {k:v for k,v in options.items() if k in kept}
+    return full | trained | dict(t_ngf=teacher.widths[0], t_gl_num=len(teacher.blocks), t_slope=full['slope'],
+                                 t_norm_mode=full['norm_mode'])
 
 def _teachers(GT_A_ckpt:str, GT_B_ckpt:str, image_size:int|None) -> tuple:
     "Both teachers, the side of their images, and what a student takes over from them. Raises `OptionError`."
-    (a,header,side),(b,*_) = (_load(p, k, image_size) for k,p in (('GT_A_ckpt', GT_A_ckpt), ('GT_B_ckpt', GT_B_ckpt)))
-    if not isinstance(a, ResnetGenerator) or a.arch != b.arch: raise OptionError('GT_B_ckpt', GT_B_ckpt, 'the teachers must be two resnets of the same architecture')
-    return a,b,side,_inherited(a, header['options'] or {}) | dict(kd=True, GT_A_ckpt=str(GT_A_ckpt), GT_B_ckpt=str(GT_B_ckpt), image_size=side, from_teacher=True, separable=True, need_dropout=False)
+    a,header,side = _load(GT_A_ckpt, 'GT_A_ckpt', image_size)
+    b,*_ = _load(GT_B_ckpt, 'GT_B_ckpt', image_size)
+    if not isinstance(a, ResnetGenerator) or a.arch != b.arch:
+        raise OptionError('GT_B_ckpt', GT_B_ckpt, 'the teachers must be two resnets of the same architecture')
+    own = dict(kd=True, GT_A_ckpt=str(GT_A_ckpt), GT_B_ckpt=str(GT_B_ckpt), image_size=side, from_teacher=True,
+               separable=True, need_dropout=False)
+    return a,b,side,_inherited(a, header['options'] or {}) | own
 
 def _distilled(given:dict) -> list:
     "Network files of both generators of a new student."
@@ -216,14 +256,21 @@ def _distilled(given:dict) -> list:
 
 def _measure(ckpts:list, teachers:Iterable, root:Path, side:int, device:torch.device) -> float:
     "Mean distance of both generators to their teachers on the images held out."
-    return float(np.mean([distance(answers(load_network(c)[0], files := find_images(root/f'test{d}'), side, device), answers(t, files, side, device)) for c,t,d in zip(ckpts, teachers, 'AB')]))
+    found = []
+    for ckpt,teacher,domain in zip(ckpts, teachers, 'AB'):
+        files = find_images(root/f'test{domain}')
+        student = load_network(ckpt)[0]
+        found.append(distance(answers(student, files, side, device), answers(teacher, files, side, device)))
+    return float(np.mean(found))
 
 def _continued(path:Path, settings:dict) -> dict:
     "What an earlier, interrupted search with these settings found. Raises `OptionError` for another search."
     if not path.exists(): return dict(settings=settings, found=[])
     old = json.loads(path.read_text())
-    if differ := [k for k,v in settings.items() if old['settings'].get(k) != v]: raise OptionError('output_dir', str(path.parent), f'holds a search with another {", ".join(differ)}; give another folder')
-    return old
+    differ = [k for k,v in settings.items() if old['settings'].get(k) != v]
+    if not differ: return old
+    other = f'holds a search with another {", ".join(differ)}; give another folder'
+    raise OptionError('output_dir', str(path.parent), other)
 
 # %% ../../nbs/tools/compress.ipynb #b8c2733f
 def compress(
@@ -234,35 +281,52 @@ def compress(
     image_size:int|None=None, # side of the images; None: that of the teacher's file
     n_candidates:int=8, # students to try
     search_epochs:int=2, # epochs that each is distilled for
-    max_epoch:int|None=None, # epochs to distil the best for, anew and with all images; None: as many as the teachers' run had; 0: only search
+    max_epoch:int|None=None, # epochs to distil the best for, with all images; None: as the teachers' run; 0: search only
     platform:str='GPU', # GPU or CPU; without a GPU the CPU is used
     seed:int=0, # of the draw and of every run
-    output_dir:str='compressed', # gets search.json, pareto.png, the runs, and the best student as G_A.safetensors and G_B.safetensors
+    output_dir:str='compressed', # gets search.json, pareto.png, the runs, and the best student's G_A and G_B
     progress:bool=True # show a progress bar
 ) -> list[dict]: # candidates with their `macs` and `distance`
-    "Search a student under a budget of arithmetic, and distil it. Raises `OptionError`, `DataError`, `TrainingError` or `Interrupted`."
+    """Search a student under a budget of arithmetic, and distil it.
+    Raises `OptionError`, `DataError`, `TrainingError` or `Interrupted`."""
     teacher,other,side,inherited = _teachers(GT_A_ckpt, GT_B_ckpt, image_size)
     check_dataroot(dataroot)
     out,device = Path(output_dir),pick_device(platform)
     todo = candidates(teacher, budget_macs, side, n_candidates, seed)
-    options = lambda a: inherited | dict(seed=seed, platform=platform, widths=','.join(map(str, a['widths'])), gl_num=a['gl_num'])
+    def options(a:dict) -> dict:
+        widths = ','.join(map(str, a['widths']))
+        return inherited | dict(seed=seed, platform=platform, widths=widths, gl_num=a['gl_num'])
     student_options(options(todo[0]) | dict(dataroot=dataroot)) # what does not fit stops here
     out.mkdir(parents=True, exist_ok=True)
-    done = _continued(out/'search.json', dict(teachers=[str(GT_A_ckpt), str(GT_B_ckpt)], dataroot=dataroot and str(dataroot), budget_macs=budget_macs, image_size=side, n_candidates=n_candidates, search_epochs=search_epochs, seed=seed))
-    root = dataroot or (out/'demo_scenes' if (out/'demo_scenes/trainB').exists() else make_demo_scenes(out/'demo_scenes', side, progress=progress))
+    settings = dict(teachers=[str(GT_A_ckpt), str(GT_B_ckpt)], dataroot=dataroot and str(dataroot),
+                    budget_macs=budget_macs, image_size=side, n_candidates=n_candidates, search_epochs=search_epochs,
+                    seed=seed)
+    done = _continued(out/'search.json', settings)
+    scenes = out/'demo_scenes'
+    if not dataroot and not (scenes/'trainB').exists(): make_demo_scenes(scenes, side, progress=progress)
+    root = dataroot or scenes
     split = hold_out(root, out/'split')
     for i,a in enumerate(progress_bar(todo, 'distilling candidates', show=progress)):
         if i < len(done['found']): continue
         with open(out/'search.log', 'a') as log, redirect_stdout(log):
-            ckpts = _distilled(options(a) | dict(dataroot=str(split), max_epoch=search_epochs, n_epochs=(search_epochs+1)//2, save_imgs=False, keep_checkpoints=1, outputs_dir=str(out/f'candidate_{i}')))
+            ckpts = _distilled(options(a) | dict(dataroot=str(split), max_epoch=search_epochs,
+                                                 n_epochs=(search_epochs+1)//2, save_imgs=False,
+                                                 outputs_dir=str(out/f'candidate_{i}')))
         done['found'].append(a | dict(distance=_measure(ckpts, (teacher, other), split, side, device)))
         with atomic_path(out/'search.json') as f: f.write_text(json.dumps(done, indent=1))
     best = min(done['found'], key=lambda a: a['distance'])
-    plot_pareto(done['found'], budget_macs); plt.savefig(out/'pareto.png', dpi=100, bbox_inches='tight'); plt.close()
+    plot_pareto(done['found'], budget_macs)
+    plt.savefig(out/'pareto.png', dpi=100, bbox_inches='tight')
+    plt.close()
     said = ' '.join(f'--{k} {v}' for k,v in (options(best) | (dict(dataroot=dataroot) if dataroot else {})).items())
-    print(f"of {len(todo)} students that of widths {options(best)['widths']} and {best['gl_num']} blocks, {best['macs']/1e9:.3g} GMACs, is nearest to the teachers: {best['distance']:.2f} grey levels away\n{out/'pareto.png'} shows them all")
-    if max_epoch == 0: print(f'cyclegan_train {said}'); return done['found']
-    ckpts = _distilled(options(best) | dict(dataroot=str(root), outputs_dir=str(out/'best')) | ({} if max_epoch is None else dict(max_epoch=max_epoch, n_epochs=(max_epoch+1)//2)))
+    print(f"of {len(todo)} students that of widths {options(best)['widths']} and {best['gl_num']} blocks, "
+          f"{best['macs']/1e9:.3g} GMACs, is nearest to the teachers: {best['distance']:.2f} grey levels away\n"
+          f"{out/'pareto.png'} shows them all")
+    if max_epoch == 0:
+        print(f'cyclegan_train {said}')
+        return done['found']
+    epochs = {} if max_epoch is None else dict(max_epoch=max_epoch, n_epochs=(max_epoch+1)//2)
+    ckpts = _distilled(options(best) | dict(dataroot=str(root), outputs_dir=str(out/'best')) | epochs)
     for r,made in zip(('G_A', 'G_B'), ckpts):
         with atomic_path(out/f'{r}.safetensors') as f: f.write_bytes(made.read_bytes())
     return done['found']
@@ -286,7 +350,11 @@ def plot_pareto(
     front = pareto(found)
     ax.scatter([a['macs'] for a in found], [a['distance'] for a in found], color='grey', label='candidates')
     ax.plot([a['macs'] for a in front], [a['distance'] for a in front], 'o-', label='Pareto front')
-    for a in found: ax.annotate(f"{'-'.join(map(str, a['widths'][:3]))}, {a['gl_num']}", (a['macs'], a['distance']), xytext=(3, 4), textcoords='offset points', fontsize=7)
+    for a in found:
+        name = f"{'-'.join(map(str, a['widths'][:3]))}, {a['gl_num']}"
+        ax.annotate(name, (a['macs'], a['distance']), xytext=(3, 4), textcoords='offset points', fontsize=7)
     ax.axvline(budget_macs, ls=':', color='k', label='budget')
-    ax.set(xlabel='MACs an image (widths of three stages, blocks)', ylabel='grey levels from the teachers', xlim=(0, None), ylim=(0, 1.15*max(a['distance'] for a in found))); ax.legend(loc='lower left')
+    ax.set(xlabel='MACs an image (widths of three stages, blocks)', ylabel='grey levels from the teachers',
+           xlim=(0, None), ylim=(0, 1.15*max(a['distance'] for a in found)))
+    ax.legend(loc='lower left')
     return ax

@@ -261,7 +261,8 @@ def find_inputs(
     p = place(source)
     if not isinstance(p, Path): return {f:Path(below(f, p)) for f in find_images(p, say=say)}
     if p.is_dir():
-        if (p/UNFINISHED).exists(): raise DataError(f'{p}: is unfinished; the command that fills it was stopped or is at work')
+        if (p/UNFINISHED).exists():
+            raise DataError(f'{p}: is unfinished; the command that fills it was stopped or is at work')
         base,files = p,find_images(p, say=say)
     elif p.exists() or not glob.has_magic(str(p)): return {p:Path(p.name)} # a missing file is reported with the others
     else:

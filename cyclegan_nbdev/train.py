@@ -30,7 +30,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .core import DataError, OptionError, Options, check_file, with_demo
+from .core import DataError, OptionError, Options, check_file, counted, with_demo
 from .data import unpaired_dls
 from .io.checkpoint import load_weights, place_discriminators
 from .io.scenes import renew_demo_scenes
@@ -398,7 +398,10 @@ def show_samples(
     found = [p for p in (Path(folder)/'imgs').glob('*_grid.png') if re.fullmatch('[0-9]{1,9}_grid.png', p.name)]
     grids = sorted(found, key=lambda p: int(p.stem.split('_')[0]))
     picked = {len(grids)-1 - round(i*(len(grids)-1)/max(most-1, 1)) for i in range(most)} if grids else ()
-    for i in sorted(picked): display(Markdown(f'After {grids[i].stem.split("_")[0]} epochs:'), Image.open(grids[i], formats=['PNG']))
+    for i in sorted(picked):
+        epoch = int(grids[i].stem.split('_')[0])
+        title = 'Before training:' if epoch == 0 else f'After {counted(epoch, "epoch")}:'
+        display(Markdown(title), Image.open(grids[i], formats=['PNG']))
 
 def show_options(
     folder:str|Path # a run folder

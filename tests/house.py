@@ -88,7 +88,8 @@ def outputs():
             data = [o.get('data', {}) for o in cell['outputs']]
             hidden = re.match(r'#\|\s*(export|exports|hide)\b', source) or re.search(r'^def |^class ', source, re.M)
             pictures = [k for d in data for k in d if k.startswith('image/') or k == 'text/html']
-            if DRAWS.search(source) and not hidden and not pictures: yield f'{name}, cell {i}: it draws, and shows no picture'
+            if DRAWS.search(source) and not hidden and not pictures:
+                yield f'{name}, cell {i}: it draws, and shows no picture'
             for table in (''.join(d.get('text/markdown', '')) for d in data):
                 rows = re.findall(r'^\| `(\w+)` \|', table, re.M)
                 today = {*Options.__dataclass_fields__} if len(rows) < len(options) else options

@@ -109,7 +109,8 @@ def _winograd_weight_gradient(x:Tensor, g:Tensor) -> Tensor:
 def _direct_weight_gradient(x:Tensor, g:Tensor, k:int, stride:int, padding:int) -> Tensor:
     w = x.new_empty(g.shape[1], x.shape[1], k, k)
     wanted = [False, True, False] # of input, weights and bias
-    gradients = torch.ops.aten.convolution_backward(g, x, w, None, [stride]*2, [padding]*2, [1, 1], False, [0, 0], 1, wanted)
+    how = [stride]*2,[padding]*2,[1, 1],False,[0, 0],1
+    gradients = torch.ops.aten.convolution_backward(g, x, w, None, *how, wanted)
     return gradients[1]
 
 def _narrow_weight_gradient(x:Tensor, g:Tensor, k:int, padding:int) -> Tensor:

@@ -162,8 +162,12 @@ def comparison_table(
     if scored: head.append('pixel accuracy')
     def line(r:dict) -> list[str]:
         def ratio(k:str, text:str) -> str: return text if r is first else f'{text} (1/{first[k]/r[k]:.1f})'
-        cells = [r['network'], ratio('parameters', f"{r['parameters']/1e6:.3f} M"), ratio('macs', f"{r['macs']/1e6:.1f} M"),
-                 ratio('bytes', f"{r['bytes']/1e6:.2f} MB"), *(f"{r['ms'][t]:.1f}" for t in times), f"{r['distance']:.2f}"]
+        cells = [r['network'],
+                 ratio('parameters', f"{r['parameters']/1e6:.3f} M"),
+                 ratio('macs', f"{r['macs']/1e6:.1f} M"),
+                 ratio('bytes', f"{r['bytes']/1e6:.2f} MB"),
+                 *(f"{r['ms'][t]:.1f}" for t in times),
+                 f"{r['distance']:.2f}"]
         return [*cells, f"{r['pixel_accuracy']:.1%}"] if scored else cells
     lines = [line(r) for r in rows]
     return '\n'.join('| ' + ' | '.join(l) + ' |' for l in (head, ['---']*len(head), *lines))
@@ -281,7 +285,7 @@ def compress(
     image_size:int|None=None, # side of the images; None: that of the teacher's file
     n_candidates:int=8, # students to try
     search_epochs:int=2, # epochs that each is distilled for
-    max_epoch:int|None=None, # epochs to distil the best for, with all images; None: as the teachers' run; 0: search only
+    max_epoch:int|None=None, # epochs to distil the best for, with all images; None: the teachers'; 0: search only
     platform:str='GPU', # GPU or CPU; without a GPU the CPU is used
     seed:int=0, # of the draw and of every run
     output_dir:str='compressed', # gets search.json, pareto.png, the runs, and the best student's G_A and G_B

@@ -178,7 +178,9 @@ def forged_records(folder, long):
              '["a.png", NaN]', '9'*10_000, '\0\xff["a.png"', '[["a.png"], 1]\n'*1000]
     for i,text in enumerate(texts):
         code,said,old = forge(i, lambda p: p.write_text(text + '\n', encoding='latin-1'))
-        assert code == 0 and '1 image in' in said and '1 of them replaced' in said and not old, (text[:30], said)
+        kept = code == 1 and old and 'is no result of an earlier run' in said
+        replaced = code == 0 and '1 of them replaced' in said and not old
+        assert (kept or replaced) and 'Traceback' not in said, (text[:30], said)
     makers = (os.mkfifo, os.mkdir, lambda p: p.symlink_to(victim), lambda p: p.symlink_to('/dev/zero'))
     for i,make in enumerate(makers, len(texts)):
         code,said,_ = forge(i, make)
